@@ -1,0 +1,67 @@
+# The few ways a Quipu folder declares what it builds. Each states its
+# dependencies, so that the link line shows that arrows point one way.
+
+# quipu_library(NAME source... DEPENDS library...): LLVM-free static library.
+function(quipu_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
+  quipu_compile_options(${name})
+endfunction()
+
+# quipu_mlir_library(NAME source... DEPENDS library... GENERATED target...):
+# static library that may include LLVM and MLIR headers.
+function(quipu_mlir_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;GENERATED" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}
+                                            ${PROJECT_BINARY_DIR})
+  target_include_directories(${name} SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS}
+                                                   ${MLIR_INCLUDE_DIRS})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPENDS} MLIR LLVM)
+  # Headers of one dialect reach users through its library: generate first.
+  add_dependencies(${name} QuipuGeneratedHeaders ${ARG_GENERATED})
+  target_compile_options(${name} PUBLIC -fno-rtti)
+  quipu_compile_options(${name})
+endfunction()
+
+# quipu_executable(NAME source... DEPENDS library...)
+function(quipu_executable name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS})
+  quipu_compile_options(${name})
+endfunction()
+
+# quipu_test(NAME source... DEPENDS library...): one GoogleTest program, run
+# by ctest from the source root so that fixtures have stable paths.
+function(quipu_test name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  quipu_executable(${name} ${ARG_UNPARSED_ARGUMENTS}
+                   DEPENDS ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name}
+           WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+endfunction()
+
+# quipu_fuzzer(NAME source DEPENDS library...): libFuzzer program over the
+# corpus in test/fuzz/corpus/NAME; ctest runs it for a bounded time.
+function(quipu_fuzzer name)
+  if(NOT QUIPU_BUILD_FUZZERS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  quipu_executable(${name} ${ARG_UNPARSED_ARGUMENTS} DEPENDS ${ARG_DEPENDS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set(grown ${PROJECT_BINARY_DIR}/corpus/${name})
+  file(MAKE_DIRECTORY ${grown})
+  add_test(NAME ${name}
+           COMMAND ${name} -max_total_time=10 -timeout=5 -rss_limit_mb=2048
+                   -print_final_stats=0 ${grown}
+                   ${PROJECT_SOURCE_DIR}/test/fuzz/corpus/${name})
+endfunction()
+
+function(quipu_compile_options name)
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-unused-parameter)
+endfunction()

@@ -63,11 +63,6 @@ def Llama_Kv : Llama_Type<"Kv", "kv"> {
   let genVerifyDecl = 1;
 }
 
-def Llama_PairingAttr : I32EnumAttr<"Pairing", "which elements of a head rotate together", [
-    I32EnumAttrCase<"half", 0>, I32EnumAttrCase<"interleaved", 1>]> {
-  let cppNamespace = "::quipu::llama";
-}
-
 def Llama_Bucket : AttrDef<Llama_Dialect, "Bucket"> {
   let mnemonic = "bucket";
   let summary = "bounds under which a clone of the step runs";

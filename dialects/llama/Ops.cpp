@@ -44,7 +44,8 @@ LogicalResult ParamOp::verify() {
     return emitOpError() << "has no stored form for elements of type "
                          << type.getElementType();
   if (!type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 2)
-    return emitOpError() << "expected a static vector or matrix, found " << type;
+    return emitOpError() << "expected a static vector or matrix, found "
+                         << type;
   if (int64_t block = blockElements(*stored);
       type.getShape().back() % block != 0)
     return emitOpError() << "expected rows of a multiple of " << block
@@ -93,9 +94,8 @@ FlatSymbolRefAttr LinearOp::getBias(unsigned i) {
 }
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &tables) {
-  for (auto [i, weight, result] :
-       llvm::enumerate(getWeights().getAsRange<FlatSymbolRefAttr>(),
-                       getResults())) {
+  for (auto [i, weight, result] : llvm::enumerate(
+           getWeights().getAsRange<FlatSymbolRefAttr>(), getResults())) {
     if (failed(verifyParam(*this, tables, weight,
                            {columns(result), columns(getInput())})))
       return failure();
@@ -124,9 +124,9 @@ LogicalResult RopeOp::verifySymbolUses(SymbolTableCollection &tables) {
   int64_t pairs = table.getInverseFrequencies().size();
   if (pairs * 2 == int64_t(getHeadDim()))
     return success();
-  auto diagnostic = emitOpError() << "expected " << getTableAttr() << " with "
-                                  << getHeadDim() / 2
-                                  << " frequencies, found " << pairs;
+  auto diagnostic = emitOpError()
+                    << "expected " << getTableAttr() << " with "
+                    << getHeadDim() / 2 << " frequencies, found " << pairs;
   diagnostic.attachNote(table.getLoc()) << "declared here";
   return diagnostic;
 }

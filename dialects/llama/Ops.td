@@ -15,6 +15,11 @@ include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
+def Llama_PairingAttr : I32EnumAttr<"Pairing", "which elements of a head rotate together", [
+    I32EnumAttrCase<"half", 0>, I32EnumAttrCase<"interleaved", 1>]> {
+  let cppNamespace = "::quipu::llama";
+}
+
 class Llama_Op<string mnemonic, list<Trait> traits = []>
     : Op<Llama_Dialect, mnemonic, traits>;
 

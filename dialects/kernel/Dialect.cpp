@@ -1,0 +1,49 @@
+//===- Dialect.cpp - The kernel dialect -----------------------------------===//
+//
+// Registration, and the verifiers of attributes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/kernel/Dialect.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace quipu::kernel;
+
+#include "dialects/kernel/Dialect.cpp.inc"
+#include "dialects/kernel/Enums.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/kernel/Types.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/kernel/Attrs.cpp.inc"
+
+void KernelDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/kernel/Types.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/kernel/Attrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/kernel/Ops.cpp.inc"
+      >();
+}
+
+LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   int64_t rowTile, int64_t tokenTile,
+                                   int64_t kvTile, int64_t vector,
+                                   int64_t rowUnroll, int64_t tokenUnroll,
+                                   Arithmetic arithmetic) {
+  if (rowTile <= 0 || tokenTile <= 0)
+    return emitError() << "row_tile and token_tile must be positive, found "
+                       << rowTile << " and " << tokenTile;
+  if (kvTile < 0 || vector < 0 || rowUnroll < 0 || tokenUnroll < 0)
+    return emitError() << "sizes must not be negative";
+  return success();
+}

@@ -1,0 +1,21 @@
+//===- Dialect.h - The plan dialect -----------------------------*- C++ -*-===//
+//
+// Buckets, launches and buffers. See Ops.td for what they mean. (The namespace
+// is planir: quipu::plan is the same thing as plain data.)
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUIPU_DIALECTS_PLAN_DIALECT_H
+#define QUIPU_DIALECTS_PLAN_DIALECT_H
+
+#include "dialects/llama/Dialect.h"
+
+#include "dialects/plan/Enums.h.inc"
+
+#include "dialects/plan/Dialect.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/plan/Attrs.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/plan/Ops.h.inc"
+
+#endif // QUIPU_DIALECTS_PLAN_DIALECT_H

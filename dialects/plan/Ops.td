@@ -1,0 +1,91 @@
+//===- Ops.td - The plan dialect: ops -------------------------------------===//
+//
+// Buffers are bytes of an arena at fixed offsets; nothing here is a tensor.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUIPU_DIALECTS_PLAN_OPS_TD
+#define QUIPU_DIALECTS_PLAN_OPS_TD
+
+include "dialects/plan/Dialect.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+class Plan_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Plan_Dialect, mnemonic, traits>;
+
+def Plan_ParameterOp : Plan_Op<"parameter", [Symbol]> {
+  let summary = "a read-only buffer and how its bytes come to be";
+  let description = [{
+    A tensor of the model file, in place. Other layouts are further recipes.
+
+    ```mlir
+    plan.parameter @layers.0.attn.wq : tensor<576x576x!llama.q4_1>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type);
+  let assemblyFormat = "$sym_name `:` $type attr-dict";
+}
+
+def Plan_RopeTableOp : Plan_Op<"rope_table", [Symbol]> {
+  let summary = "a read-only buffer of cos and sin by position";
+  let description = [{
+    As llama.rope_table; made for the context that the runtime chooses.
+
+    ```mlir
+    plan.rope_table @rope [1.0, 0.1] scale 1.0
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       DenseF32ArrayAttr:$inverse_frequencies, F32Attr:$scale);
+  let assemblyFormat = "$sym_name $inverse_frequencies `scale` $scale attr-dict";
+}
+
+def Plan_BucketOp : Plan_Op<"bucket", [Symbol, NoTerminator, SingleBlock,
+    NoRegionArguments, IsolatedFromAbove]> {
+  let summary = "the launches of a step with T <= max_tokens and R <= max_rows";
+  let description = [{
+    ```mlir
+    plan.bucket @decode_logits "decode" entry "logits" max_tokens 1 max_rows 1 arena 4096 {
+      plan.launch @matvec_0 "layers.0.qkv" [#plan.arena<0>, #plan.param<@w>] grid <30>
+      plan.output "logits" at 2304 columns 49152
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$bucket, StrAttr:$entry,
+                       I64Attr:$max_tokens, I64Attr:$max_rows,
+                       I64Attr:$arena_bytes, DefaultValuedAttr<I64Attr, "0">:$query_tile);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name $bucket `entry` $entry `max_tokens` $max_tokens `max_rows` $max_rows
+    `arena` $arena_bytes (`query_tile` $query_tile^)? $body attr-dict
+  }];
+}
+
+def Plan_LaunchOp : Plan_Op<"launch", [HasParent<"BucketOp">]> {
+  let summary = "runs every tile of a kernel";
+  let description = [{
+    Arguments in the order of the kernel's function, results last; a KV cache
+    takes keys, then values.
+
+    ```mlir
+    plan.launch @matvec_0 "layers.0.qkv" [#plan.arena<0>, #plan.param<@w>] grid <30>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, StrAttr:$label,
+                       ArrayAttr:$arguments, Plan_Grid:$grid);
+  let assemblyFormat = "$kernel $label $arguments `grid` $grid attr-dict";
+}
+
+def Plan_OutputOp : Plan_Op<"output", [HasParent<"BucketOp">]> {
+  let summary = "what a step leaves in the arena";
+  let description = [{
+    ```mlir
+    plan.output "logits" at 2304 columns 49152
+    ```
+  }];
+  let arguments = (ins StrAttr:$name, I64Attr:$offset, I64Attr:$columns);
+  let assemblyFormat = "$name `at` $offset `columns` $columns attr-dict";
+}
+
+#endif // QUIPU_DIALECTS_PLAN_OPS_TD

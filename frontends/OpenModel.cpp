@@ -1,0 +1,36 @@
+//===- OpenModel.cpp - Any model file as a Model --------------------------===//
+//
+// Decides by what is at the path first and by its name second: a GGUF file is
+// known by its first bytes, whatever it is called.
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontends/OpenModel.h"
+#include "frontends/gguf/GgufModel.h"
+
+#include <filesystem>
+#include <fstream>
+
+namespace quipu {
+namespace {
+
+bool beginsWithGguf(const std::string &path) {
+  char magic[4] = {};
+  std::ifstream(path, std::ios::binary).read(magic, 4);
+  return std::string_view(magic, 4) == "GGUF";
+}
+
+} // namespace
+
+Result<Model> openModel(const std::string &path) {
+  std::error_code code;
+  std::filesystem::file_status status = std::filesystem::status(path, code);
+  if (std::filesystem::is_regular_file(status)) {
+    if (path.ends_with(".gguf") || beginsWithGguf(path))
+      return openGgufModel(path);
+    return Error{path + ": not a model file (expected a .gguf file)"};
+  }
+  return Error{path + ": no such model"};
+}
+
+} // namespace quipu

@@ -38,8 +38,7 @@ Result<MappedFile> MappedFile::open(const std::string &path) {
     ::close(descriptor);
     return MappedFile(path, {});
   }
-  void *address =
-      ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  void *address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (address == MAP_FAILED) {
     Error error = failure("map");
     ::close(descriptor);

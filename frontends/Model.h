@@ -64,9 +64,9 @@ struct TensorSource {
   ElementType type;
   int64_t rows;
   int64_t columns;
-  int32_t file;     // index into Model::files; -1: no weights (a config alone)
-  uint64_t offset;  // from the start of the file
-  uint64_t bytes;   // rows * rowBytes(type, columns); within the file
+  int32_t file;    // index into Model::files; -1: no weights (a config alone)
+  uint64_t offset; // from the start of the file
+  uint64_t bytes;  // rows * rowBytes(type, columns); within the file
 };
 
 /// Sampling and stopping defaults (generation_config.json, GGUF metadata).

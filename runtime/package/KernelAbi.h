@@ -32,8 +32,8 @@ struct KernelDims {
 struct WorkItem {
   int32_t first;
   int32_t count;
-  int32_t sequence;  // row of the page table
-  int32_t kvLength;  // context the last of these tokens sees, itself included
+  int32_t sequence; // row of the page table
+  int32_t kvLength; // context the last of these tokens sees, itself included
 };
 
 /// A kernel runs tiles [begin, end) of a launch on one thread. `arguments` are

@@ -35,10 +35,10 @@ struct Recipe {
 
 /// A buffer that is read-only while steps run.
 struct Parameter {
-  std::string name;  // as in the graph: "layers.0.attn.wq"
+  std::string name; // as in the graph: "layers.0.attn.wq"
   ElementType type;
-  int64_t rows;      // of a ropeTable: 0, one row a position of the context
-  int64_t columns;   // elements a row
+  int64_t rows;    // of a ropeTable: 0, one row a position of the context
+  int64_t columns; // elements a row
   Recipe recipe;
 };
 
@@ -116,8 +116,8 @@ struct Output {
 /// A step compiled for a bound on T. A step of T tokens runs in the first
 /// bucket of its entry with maxTokens >= T.
 struct Bucket {
-  std::string name;   // "decode", "small", "batch", "prefill"
-  std::string entry;  // "logits" (of selected rows) or "argmax"
+  std::string name;  // "decode", "small", "batch", "prefill"
+  std::string entry; // "logits" (of selected rows) or "argmax"
   int64_t maxTokens;
   int64_t maxRows;    // bound on R
   int64_t arenaBytes; // 64-byte aligned
@@ -128,8 +128,8 @@ struct Bucket {
 
 struct Plan {
   int64_t vocabSize;
-  int64_t maxContext;  // positions the model was made for
-  int64_t maxSplits;   // bound on KernelDims::splits
+  int64_t maxContext; // positions the model was made for
+  int64_t maxSplits;  // bound on KernelDims::splits
   KvCache kv;
   std::vector<Parameter> parameters;
   std::vector<Kernel> kernels;

@@ -42,7 +42,8 @@ struct TokenizerSpec {
   /// the one before it left; BPE only.
   std::vector<std::string> splitPatterns;
   bool addPrefixSpace = false;
-  bool ignoreMerges = false; // a whole pre-token in the vocabulary wins (LLaMA-3)
+  bool ignoreMerges =
+      false; // a whole pre-token in the vocabulary wins (LLaMA-3)
 
   /// A serialized SentencePiece ModelProto where the model came with one;
   /// otherwise it is built from tokens, scores and kinds.

@@ -10,6 +10,7 @@
 #define QUIPU_FRONTENDS_MODEL_H
 
 #include "base/ElementType.h"
+#include "runtime/package/GenerationDefaults.h"
 #include "runtime/tokenizer/TokenizerSpec.h"
 
 #include <cstdint>
@@ -67,15 +68,6 @@ struct TensorSource {
   int32_t file;    // index into Model::files; -1: no weights (a config alone)
   uint64_t offset; // from the start of the file
   uint64_t bytes;  // rows * rowBytes(type, columns); within the file
-};
-
-/// Sampling and stopping defaults (generation_config.json, GGUF metadata).
-struct GenerationDefaults {
-  std::optional<float> temperature;
-  std::optional<float> topP;
-  std::optional<int> topK;
-  std::optional<float> repetitionPenalty;
-  std::vector<int32_t> endOfSequenceIds;
 };
 
 /// A model as read: checked, so that every tensor the architecture needs is

@@ -142,6 +142,9 @@ nlohmann::json toJson(const Plan &plan);
 /// runs it need not. Errors name the JSON path.
 Result<Plan> fromJson(const nlohmann::json &json);
 
+/// The checks of fromJson on a plan that was made in memory.
+Result<void> check(const Plan &plan);
+
 } // namespace quipu::plan
 
 #endif // QUIPU_RUNTIME_PACKAGE_PLAN_H

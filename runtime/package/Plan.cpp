@@ -1,0 +1,374 @@
+//===- Plan.cpp - The host program as JSON --------------------------------===//
+//
+// Writes plans and reads them back. Reading is the one place where a plan is
+// checked: what fromJson accepts can be run without further bounds checks.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/package/Plan.h"
+
+#include "runtime/package/JsonField.h"
+
+#include <algorithm>
+
+namespace quipu::plan {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view recipeNames[] = {"identity", "rope_table"};
+constexpr std::string_view argumentNames[] = {"arena", "parameter", "keys",
+                                              "values", "input"};
+constexpr std::string_view inputNames[] = {
+    "tokens", "positions", "slots", "sequences", "pages", "rows", "work"};
+constexpr std::string_view symbolNames[] = {"one", "tokens", "rows", "work",
+                                            "splits"};
+constexpr std::string_view entryNames[] = {"logits", "argmax"};
+
+// Bounds that keep every product below in 63 bits; far above any real model.
+constexpr int64_t maxExtent = int64_t(1) << 31; // rows, columns, vocabulary
+constexpr int64_t maxBytes = int64_t(1) << 48;  // one buffer
+constexpr int64_t maxTokens = int64_t(1) << 20; // one step
+constexpr int64_t maxTiles = int64_t(1) << 40;  // one launch
+
+template <typename Enum, size_t N>
+std::string nameOf(Enum value, const std::string_view (&names)[N]) {
+  return std::string(names[static_cast<size_t>(value)]);
+}
+
+template <typename Enum, size_t N>
+Enum readEnum(const JsonField &field, const std::string_view (&names)[N]) {
+  return static_cast<Enum>(field.oneOf(names));
+}
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+json toJson(const Parameter &parameter) {
+  json recipe = {{"kind", nameOf(parameter.recipe.kind, recipeNames)}};
+  if (parameter.recipe.kind == Recipe::Kind::identity) {
+    recipe["tensor"] = parameter.recipe.tensor;
+  } else {
+    recipe["inverse_frequencies"] = parameter.recipe.inverseFrequencies;
+    recipe["scale"] = parameter.recipe.scale;
+  }
+  return {{"name", parameter.name},
+          {"type", std::string(name(parameter.type))},
+          {"rows", parameter.rows},
+          {"columns", parameter.columns},
+          {"recipe", std::move(recipe)}};
+}
+
+json toJson(const Launch &launch) {
+  json arguments = json::array();
+  for (const Argument &argument : launch.arguments) {
+    json index = argument.index;
+    if (argument.kind == Argument::Kind::input)
+      index = nameOf(argument.index, inputNames);
+    arguments.push_back(
+        json::array({nameOf(argument.kind, argumentNames), index}));
+  }
+  json factors = json::array();
+  for (const Grid::Factor &factor : launch.grid.factors)
+    factors.push_back(
+        json::array({nameOf(factor.symbol, symbolNames), factor.divisor}));
+  return {{"kernel", launch.kernel},
+          {"arguments", std::move(arguments)},
+          {"grid", {{"count", launch.grid.count}, {"factors", factors}}},
+          {"label", launch.label}};
+}
+
+json toJson(const Bucket &bucket) {
+  json launches = json::array();
+  for (const Launch &launch : bucket.launches)
+    launches.push_back(toJson(launch));
+  json outputs = json::array();
+  for (const Output &output : bucket.outputs)
+    outputs.push_back({{"name", output.name},
+                       {"offset", output.offset},
+                       {"row_elements", output.rowElements}});
+  return {{"name", bucket.name},
+          {"entry", bucket.entry},
+          {"max_tokens", bucket.maxTokens},
+          {"max_rows", bucket.maxRows},
+          {"arena_bytes", bucket.arenaBytes},
+          {"query_tile", bucket.queryTile},
+          {"launches", std::move(launches)},
+          {"outputs", std::move(outputs)}};
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+ElementType readType(const JsonField &field) {
+  if (auto type = parseElementType(field.string()))
+    return *type;
+  field.fail("unknown element type");
+  return ElementType::f32;
+}
+
+KvCache readKvCache(const JsonField &field) {
+  KvCache kv;
+  kv.layers = field["layers"].integer(1, 1 << 16);
+  kv.kvHeads = field["kv_heads"].integer(1, 1 << 16);
+  kv.headDim = field["head_dim"].integer(2, 1 << 16);
+  kv.pageSize = field["page_size"].integer(1, 1 << 14);
+  kv.type = readType(field["type"]);
+  if (kv.type != ElementType::f32 && kv.type != ElementType::f16 &&
+      kv.type != ElementType::bf16)
+    field["type"].fail("expected f32, f16 or bf16, found " +
+                       std::string(name(kv.type)));
+  return kv;
+}
+
+Recipe readRecipe(const JsonField &field) {
+  Recipe recipe;
+  recipe.kind = readEnum<Recipe::Kind>(field["kind"], recipeNames);
+  if (recipe.kind == Recipe::Kind::identity) {
+    recipe.tensor = field["tensor"].string();
+    return recipe;
+  }
+  JsonField frequencies = field["inverse_frequencies"];
+  for (size_t i = 0, count = frequencies.size(); i < count; ++i)
+    recipe.inverseFrequencies.push_back(frequencies[i].real());
+  recipe.scale = field["scale"].real();
+  return recipe;
+}
+
+Parameter readParameter(const JsonField &field) {
+  Parameter parameter;
+  parameter.name = field["name"].string();
+  parameter.type = readType(field["type"]);
+  parameter.recipe = readRecipe(field["recipe"]);
+  parameter.columns = field["columns"].integer(1, maxExtent);
+  if (parameter.columns % blockElements(parameter.type) != 0)
+    field["columns"].fail("expected a multiple of " +
+                          std::to_string(blockElements(parameter.type)) +
+                          ", found " + std::to_string(parameter.columns));
+  if (parameter.recipe.kind == Recipe::Kind::ropeTable) {
+    parameter.rows = field["rows"].integer(0, 0);
+    if (parameter.type != ElementType::f32)
+      field["type"].fail("expected f32 for a rope table");
+    size_t pairs = parameter.recipe.inverseFrequencies.size();
+    if (parameter.columns != int64_t(2 * pairs))
+      field["columns"].fail("expected two for each of " +
+                            std::to_string(pairs) + " frequencies, found " +
+                            std::to_string(parameter.columns));
+    return parameter;
+  }
+  parameter.rows = field["rows"].integer(1, maxExtent);
+  // Before the multiplication: a block has at most 210 bytes for 256 elements
+  // and 4 bytes an element, so neither factor overflows by itself.
+  int64_t blocks = parameter.columns / blockElements(parameter.type);
+  if (blocks * blockBytes(parameter.type) > maxBytes / parameter.rows)
+    field["rows"].fail("makes the parameter larger than 2^48 bytes");
+  return parameter;
+}
+
+Kernel readKernel(const JsonField &field) {
+  Kernel kernel;
+  kernel.name = field["name"].string();
+  kernel.skeleton = field["skeleton"].string();
+  JsonField scratch = field["scratch_bytes"];
+  for (size_t i = 0, count = scratch.size(); i < count; ++i)
+    kernel.scratchBytes.push_back(scratch[i].integer(0, int64_t(1) << 32));
+  return kernel;
+}
+
+/// The greatest value of a grid's symbol in `bucket`.
+int64_t bound(Grid::Symbol symbol, const Plan &plan, const Bucket &bucket) {
+  switch (symbol) {
+  case Grid::Symbol::one:
+    return 1;
+  case Grid::Symbol::tokens:
+  case Grid::Symbol::work: // an item has at least one token
+    return bucket.maxTokens;
+  case Grid::Symbol::rows:
+    return bucket.maxRows;
+  case Grid::Symbol::splits:
+    return plan.maxSplits;
+  }
+  return 1;
+}
+
+Grid readGrid(const JsonField &field, const Plan &plan, const Bucket &bucket) {
+  Grid grid;
+  grid.count = field["count"].integer(1, maxTiles);
+  int64_t tiles = grid.count;
+  JsonField factors = field["factors"];
+  for (size_t i = 0, count = factors.size(); i < count; ++i) {
+    JsonField pair = factors[i];
+    Grid::Factor factor;
+    factor.symbol = readEnum<Grid::Symbol>(pair[size_t(0)], symbolNames);
+    factor.divisor = pair[1].integer(1, maxTokens);
+    int64_t extent = bound(factor.symbol, plan, bucket);
+    int64_t most = (extent + factor.divisor - 1) / factor.divisor;
+    if (tiles > maxTiles / most) {
+      field.fail("makes more than 2^40 tiles");
+      break;
+    }
+    tiles *= most;
+    grid.factors.push_back(factor);
+  }
+  return grid;
+}
+
+Argument readArgument(const JsonField &field, const Plan &plan,
+                      const Bucket &bucket) {
+  Argument argument;
+  argument.kind = readEnum<Argument::Kind>(field[size_t(0)], argumentNames);
+  JsonField index = field[1];
+  switch (argument.kind) {
+  case Argument::Kind::arena:
+    argument.index =
+        index.integer(0, std::max<int64_t>(bucket.arenaBytes, 1) - 1);
+    break;
+  case Argument::Kind::parameter:
+    if (plan.parameters.empty())
+      index.fail("the plan has no parameters");
+    argument.index = index.integer(0, int64_t(plan.parameters.size()) - 1);
+    break;
+  case Argument::Kind::keys:
+  case Argument::Kind::values:
+    argument.index = index.integer(0, plan.kv.layers - 1);
+    break;
+  case Argument::Kind::input:
+    argument.index = static_cast<int64_t>(index.oneOf(inputNames));
+    if (argument.index == static_cast<int64_t>(Input::work) &&
+        bucket.queryTile == 0)
+      index.fail("reads the work list in a bucket whose query_tile is 0");
+    break;
+  }
+  return argument;
+}
+
+Launch readLaunch(const JsonField &field, const Plan &plan,
+                  const Bucket &bucket) {
+  Launch launch;
+  if (plan.kernels.empty())
+    field.fail("the plan has no kernels");
+  launch.kernel = field["kernel"].integer(0, int64_t(plan.kernels.size()) - 1);
+  JsonField arguments = field["arguments"];
+  for (size_t i = 0, count = arguments.size(); i < count; ++i)
+    launch.arguments.push_back(readArgument(arguments[i], plan, bucket));
+  launch.grid = readGrid(field["grid"], plan, bucket);
+  launch.label = field["label"].string();
+  return launch;
+}
+
+Output readOutput(const JsonField &field, const Plan &plan,
+                  const Bucket &bucket) {
+  Output output;
+  output.name = nameOf(field["name"].oneOf(entryNames), entryNames);
+  int64_t elements = output.name == "logits" ? plan.vocabSize : 1;
+  output.rowElements = field["row_elements"].integer(elements, elements);
+  int64_t bytes = bucket.maxRows * elements * 4; // f32 or i32
+  if (bytes > bucket.arenaBytes)
+    field.fail("expected an arena of at least " + std::to_string(bytes) +
+               " bytes, found " + std::to_string(bucket.arenaBytes));
+  output.offset = field["offset"].integer(
+      0, std::max<int64_t>(0, bucket.arenaBytes - bytes));
+  if (output.offset % 4 != 0)
+    field["offset"].fail("expected a multiple of 4, found " +
+                         std::to_string(output.offset));
+  return output;
+}
+
+Bucket readBucket(const JsonField &field, const Plan &plan) {
+  Bucket bucket;
+  bucket.name = field["name"].string();
+  bucket.entry = nameOf(field["entry"].oneOf(entryNames), entryNames);
+  bucket.maxTokens = field["max_tokens"].integer(1, maxTokens);
+  bucket.maxRows = field["max_rows"].integer(1, bucket.maxTokens);
+  bucket.arenaBytes = field["arena_bytes"].integer(0, maxBytes);
+  if (bucket.arenaBytes % 64 != 0)
+    field["arena_bytes"].fail("expected a multiple of 64, found " +
+                              std::to_string(bucket.arenaBytes));
+  bucket.queryTile = field["query_tile"].integer(0, maxTokens);
+  JsonField launches = field["launches"];
+  for (size_t i = 0, count = launches.size(); i < count; ++i)
+    bucket.launches.push_back(readLaunch(launches[i], plan, bucket));
+  JsonField outputs = field["outputs"];
+  for (size_t i = 0, count = outputs.size(); i < count; ++i)
+    bucket.outputs.push_back(readOutput(outputs[i], plan, bucket));
+  if (std::none_of(
+          bucket.outputs.begin(), bucket.outputs.end(),
+          [&](const Output &output) { return output.name == bucket.entry; }))
+    outputs.fail("lacks the output of entry '" + bucket.entry + "'");
+  return bucket;
+}
+
+/// Every count times its bound fits in 63 bits, so sizes can be multiplied.
+void checkKvSize(const JsonField &field, const Plan &plan) {
+  int64_t tokenBytes = plan.kv.kvHeads * plan.kv.headDim * 4; // <= 2^34
+  if (tokenBytes > maxBytes / plan.maxContext)
+    field.fail("makes the cache of a layer larger than 2^48 bytes");
+  for (const Parameter &parameter : plan.parameters)
+    if (parameter.recipe.kind == Recipe::Kind::ropeTable &&
+        parameter.columns * 4 > maxBytes / plan.maxContext)
+      field.fail("makes rope table '" + parameter.name +
+                 "' larger than 2^48 bytes");
+}
+
+} // namespace
+
+json toJson(const Plan &plan) {
+  json parameters = json::array(), kernels = json::array(),
+       buckets = json::array();
+  for (const Parameter &parameter : plan.parameters)
+    parameters.push_back(toJson(parameter));
+  for (const Kernel &kernel : plan.kernels)
+    kernels.push_back({{"name", kernel.name},
+                       {"skeleton", kernel.skeleton},
+                       {"scratch_bytes", kernel.scratchBytes}});
+  for (const Bucket &bucket : plan.buckets)
+    buckets.push_back(toJson(bucket));
+  return {{"vocab_size", plan.vocabSize},
+          {"max_context", plan.maxContext},
+          {"max_splits", plan.maxSplits},
+          {"kv",
+           {{"layers", plan.kv.layers},
+            {"kv_heads", plan.kv.kvHeads},
+            {"head_dim", plan.kv.headDim},
+            {"page_size", plan.kv.pageSize},
+            {"type", std::string(name(plan.kv.type))}}},
+          {"parameters", std::move(parameters)},
+          {"kernels", std::move(kernels)},
+          {"buckets", std::move(buckets)}};
+}
+
+Result<Plan> fromJson(const json &document) {
+  std::optional<std::string> problem;
+  JsonField root(document, problem);
+  Plan plan;
+  plan.vocabSize = root["vocab_size"].integer(1, int64_t(1) << 24);
+  plan.maxContext = root["max_context"].integer(1, INT32_MAX);
+  plan.maxSplits = root["max_splits"].integer(1, 1 << 16);
+  plan.kv = readKvCache(root["kv"]);
+  JsonField parameters = root["parameters"];
+  for (size_t i = 0, count = parameters.size(); i < count; ++i)
+    plan.parameters.push_back(readParameter(parameters[i]));
+  JsonField kernels = root["kernels"];
+  for (size_t i = 0, count = kernels.size(); i < count; ++i)
+    plan.kernels.push_back(readKernel(kernels[i]));
+  checkKvSize(root["max_context"], plan);
+  JsonField buckets = root["buckets"];
+  for (size_t i = 0, count = buckets.size(); i < count && !problem; ++i)
+    plan.buckets.push_back(readBucket(buckets[i], plan));
+  if (plan.buckets.empty())
+    buckets.fail("expected at least one bucket");
+  if (problem)
+    return Error{"plan " + *problem};
+  return plan;
+}
+
+Result<void> check(const Plan &plan) {
+  // One set of checks, at the price of milliseconds for a large model.
+  if (Result<Plan> read = fromJson(toJson(plan)); !read)
+    return read.error();
+  return {};
+}
+
+} // namespace quipu::plan

@@ -1,0 +1,154 @@
+//===- ThreadPool.cpp - Threads that run a step together ------------------===//
+//
+// A central barrier with a generation counter: with the few threads that
+// saturate one memory controller it costs one cache line transfer each way.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/devices/cpu/ThreadPool.h"
+
+#include <algorithm>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <linux/futex.h>
+#include <sched.h>
+#include <string>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace quipu {
+namespace {
+
+// Longer than the skew of a launch's threads, shorter than a scheduler slice.
+constexpr int barrierSpinMicroseconds = 100;
+// Sampling and printing a token lie between two steps.
+constexpr int idleSpinMicroseconds = 300;
+
+void pauseBriefly() {
+#if defined(__x86_64__)
+  _mm_pause();
+#endif
+}
+
+/// CPUs' worth of time that a cgroup (v2, then v1) grants, or 0 for no limit.
+int cgroupQuota() {
+  double quota = 0, period = 0;
+  std::ifstream v2("/sys/fs/cgroup/cpu.max");
+  std::string first;
+  if (v2 >> first >> period) {
+    if (first == "max")
+      return 0;
+    quota = std::atof(first.c_str());
+  } else {
+    std::ifstream quotaFile("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+    std::ifstream periodFile("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+    if (!(quotaFile >> quota) || !(periodFile >> period))
+      return 0;
+  }
+  if (quota <= 0 || period <= 0)
+    return 0;
+  // Rounded down: a thread beyond the quota is throttled in mid-launch, and
+  // all others wait for it at the barrier.
+  return std::max(1, static_cast<int>(quota / period));
+}
+
+} // namespace
+
+int availableThreads() {
+  int threads = static_cast<int>(std::thread::hardware_concurrency());
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof set, &set) == 0)
+    threads = CPU_COUNT(&set);
+  if (int quota = cgroupQuota())
+    threads = std::min(threads, quota);
+  return std::max(1, threads);
+}
+
+void WaitCounter::advance() {
+  counter.fetch_add(1, std::memory_order_seq_cst);
+  // Pairs with waitPast: either it sees the new value or we see the sleeper.
+  if (sleepers.load(std::memory_order_seq_cst) != 0)
+    ::syscall(SYS_futex, &counter, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr,
+              nullptr, 0);
+}
+
+void WaitCounter::waitPast(uint32_t seen, int spinMicroseconds) {
+  using Clock = std::chrono::steady_clock;
+  for (int i = 0; i < 64; ++i) {
+    if (value() != seen)
+      return;
+    pauseBriefly();
+  }
+  auto deadline = Clock::now() + std::chrono::microseconds(spinMicroseconds);
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (value() != seen)
+        return;
+      pauseBriefly();
+    }
+  } while (Clock::now() < deadline);
+  sleepers.fetch_add(1, std::memory_order_seq_cst);
+  while (counter.load(std::memory_order_seq_cst) == seen)
+    ::syscall(SYS_futex, &counter, FUTEX_WAIT_PRIVATE, seen, nullptr, nullptr,
+              0);
+  sleepers.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+ThreadPool::ThreadPool(int threads) {
+  // Signals belong to the thread that runs the program.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  workers.reserve(std::max(0, threads - 1));
+  for (int i = 1; i < threads; ++i)
+    workers.emplace_back([this, i] { work(i); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+ThreadPool::~ThreadPool() {
+  stopping = true;
+  started.advance();
+  for (std::thread &worker : workers)
+    worker.join();
+}
+
+void ThreadPool::barrier() {
+  if (workers.empty())
+    return;
+  uint32_t seen = passed.value();
+  if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == size()) {
+    arrived.store(0, std::memory_order_relaxed);
+    passed.advance();
+  } else {
+    passed.waitPast(seen, barrierSpinMicroseconds);
+  }
+}
+
+void ThreadPool::runErased(Job newJob, void *newContext) {
+  job = newJob;
+  context = newContext;
+  if (!workers.empty())
+    started.advance();
+  job(context, 0);
+  barrier();
+}
+
+void ThreadPool::work(int thread) {
+  // A new pool has value 0, so a job started before this line is not missed.
+  for (uint32_t seen = 0;; ++seen) {
+    started.waitPast(seen, idleSpinMicroseconds);
+    if (stopping)
+      return;
+    job(context, thread);
+    barrier();
+  }
+}
+
+} // namespace quipu

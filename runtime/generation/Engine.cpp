@@ -1,0 +1,225 @@
+//===- Engine.cpp - Evaluates tokens with a package -----------------------===//
+//
+// Chooses the bucket of a step, keeps the promises that kernels rely on (ids,
+// positions and slots in range), and hands the step to the device.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/generation/Engine.h"
+
+#include "runtime/devices/cpu/CpuDevice.h"
+#include "runtime/generation/MemoryPlan.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace quipu {
+namespace {
+
+std::string_view entryName(Entry entry) {
+  return entry == Entry::logits ? "logits" : "argmax";
+}
+
+Result<DeviceLimits> chooseLimits(const Package &package,
+                                  const EngineOptions &options) {
+  const plan::Plan &plan = package.plan;
+  DeviceLimits limits;
+  limits.sequences = std::max<int64_t>(1, options.sequences);
+  if (options.context > plan.maxContext)
+    return Error{"context: expected at most " +
+                 std::to_string(plan.maxContext) +
+                 " tokens, for which the model was made, found " +
+                 std::to_string(options.context)};
+  limits.context = options.context > 0
+                       ? options.context
+                       : defaultContext(package, limits.sequences);
+  int64_t pageSize = plan.kv.pageSize;
+  limits.pagesPerSequence = (limits.context + pageSize - 1) / pageSize;
+  if (limits.sequences > INT32_MAX / pageSize / limits.pagesPerSequence)
+    return Error{"context: " + std::to_string(limits.sequences) +
+                 " sequences of " + std::to_string(limits.context) +
+                 " tokens have more than 2^31 slots"};
+  limits.pages = limits.pagesPerSequence * limits.sequences;
+  return limits;
+}
+
+} // namespace
+
+Result<Engine> Engine::create(std::shared_ptr<const Package> package,
+                              const EngineOptions &options) {
+  if (options.device != "cpu")
+    return Error{"device: expected cpu, found '" + options.device + "'"};
+  return create(
+      std::move(package), options,
+      [&](const Package &package, const ParameterBytes &parameters,
+          const DeviceLimits &limits) -> Result<std::unique_ptr<Device>> {
+        auto device = CpuDevice::create(package, parameters, limits,
+                                        {options.threads, options.cpuTarget});
+        if (!device)
+          return device.error();
+        return std::unique_ptr<Device>(std::move(*device));
+      });
+}
+
+Result<Engine> Engine::create(std::shared_ptr<const Package> package,
+                              const EngineOptions &options,
+                              const DeviceFactory &makeDevice) {
+  Engine engine;
+  engine.source = std::move(package);
+  // A package from a file was checked by its reader.
+  if (engine.source->path.empty())
+    if (Result<void> checked = plan::check(engine.source->plan); !checked)
+      return checked.error();
+  auto limits = chooseLimits(*engine.source, options);
+  if (!limits)
+    return limits.error();
+  engine.limits = *limits;
+  WeightStore::Options weightOptions;
+  weightOptions.context = limits->context;
+  weightOptions.randomSeed = options.randomWeights;
+  weightOptions.progress = options.loadProgress;
+  auto weights = WeightStore::open(*engine.source, weightOptions);
+  if (!weights)
+    return weights.error();
+  engine.weights = std::make_unique<WeightStore>(std::move(*weights));
+  engine.allocator = std::make_shared<PageAllocator>(limits->pages);
+  auto device =
+      makeDevice(*engine.source, engine.weights->parameters(), *limits);
+  if (!device)
+    return device.error();
+  engine.runner = std::move(*device);
+  return engine;
+}
+
+bool Engine::has(Entry entry) const { return maxStepTokens(entry) > 0; }
+
+int64_t Engine::maxStepTokens(Entry entry) const {
+  int64_t most = 0;
+  for (const plan::Bucket &bucket : source->plan.buckets)
+    if (bucket.entry == entryName(entry))
+      most = std::max(most, bucket.maxTokens);
+  return most;
+}
+
+Result<int64_t> Engine::chooseBucket(Entry entry, int64_t tokens,
+                                     int64_t rows) const {
+  const std::vector<plan::Bucket> &buckets = source->plan.buckets;
+  for (size_t i = 0; i < buckets.size(); ++i)
+    if (buckets[i].entry == entryName(entry) &&
+        buckets[i].maxTokens >= tokens && buckets[i].maxRows >= rows)
+      return static_cast<int64_t>(i);
+  return Error{"step: the package has no bucket for " + std::to_string(tokens) +
+               " tokens with " + std::to_string(rows) + " rows of " +
+               std::string(entryName(entry))};
+}
+
+Result<void>
+Engine::checkRequests(std::span<const StepRequest> requests) const {
+  if (int64_t(requests.size()) > limits.sequences)
+    return Error{"step: expected at most " + std::to_string(limits.sequences) +
+                 " sequences, found " + std::to_string(requests.size())};
+  for (const StepRequest &request : requests) {
+    int64_t length =
+        request.sequence->length() + int64_t(request.tokens.size());
+    if (length > limits.context)
+      return Error{"context: expected at most " +
+                   std::to_string(limits.context) + " tokens, found " +
+                   std::to_string(length)};
+    for (int32_t token : request.tokens)
+      if (token < 0 || token >= vocabSize())
+        return Error{"token: expected an id from 0 to " +
+                     std::to_string(vocabSize() - 1) + ", found " +
+                     std::to_string(token)};
+  }
+  return {};
+}
+
+Result<void> Engine::reserveSlots(std::span<const StepRequest> requests) {
+  std::vector<PageCopy> copies;
+  Result<void> done;
+  for (const StepRequest &request : requests) {
+    done = request.sequence->reserve(int64_t(request.tokens.size()), copies);
+    if (!done)
+      break;
+  }
+  // Copies are due even after a failure: the pages have changed hands.
+  if (Result<void> copied = runner->copyPages(copies); !copied)
+    return copied;
+  return done;
+}
+
+Result<StepResult> Engine::step(std::span<const StepRequest> requests,
+                                Entry entry) {
+  int64_t tokens = 0;
+  for (const StepRequest &request : requests)
+    tokens += static_cast<int64_t>(request.tokens.size());
+  auto bucket = chooseBucket(entry, tokens, rowCount(requests));
+  if (!bucket)
+    return bucket.error();
+  if (Result<void> checked = checkRequests(requests); !checked)
+    return checked.error();
+  if (Result<void> reserved = reserveSlots(requests); !reserved)
+    return reserved.error();
+  BatchShape shape;
+  shape.pageSize = source->plan.kv.pageSize;
+  shape.pagesPerSequence = limits.pagesPerSequence;
+  shape.queryTile = source->plan.buckets[*bucket].queryTile;
+  shape.maxSplits = source->plan.maxSplits;
+  Batch batch = buildBatch(requests, shape);
+  if (Result<void> ran = runner->run(*bucket, batch.dims, batch.inputs()); !ran)
+    return ran.error();
+  for (const StepRequest &request : requests)
+    request.sequence->append(request.tokens);
+  return readResult(*bucket, entry, batch.dims.rows);
+}
+
+Result<StepResult> Engine::readResult(int64_t bucket, Entry entry,
+                                      int64_t rows) {
+  StepResult result;
+  result.rows = rows;
+  const std::vector<plan::Output> &outputs =
+      source->plan.buckets[bucket].outputs;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].name != entryName(entry))
+      continue;
+    auto bytes = runner->output(bucket, static_cast<int64_t>(i), rows);
+    if (!bytes)
+      return bytes.error();
+    size_t words = bytes->size() / 4;
+    if (entry == Entry::logits)
+      result.logits = {reinterpret_cast<const float *>(bytes->data()), words};
+    else
+      result.argmax = {reinterpret_cast<const int32_t *>(bytes->data()), words};
+  }
+  return result;
+}
+
+Result<StepResult>
+Engine::prefill(Sequence &sequence, std::span<const int32_t> tokens,
+                Entry entry, const std::function<bool(int64_t)> &keepGoing) {
+  if (tokens.empty())
+    return Error{"prompt: expected at least one token, found none"};
+  // Before any work is done, and without the cost of finding out at the end.
+  int64_t length = sequence.length() + static_cast<int64_t>(tokens.size());
+  if (length > limits.context)
+    return Error{"prompt: expected at most " + std::to_string(limits.context) +
+                 " tokens (the context), found " + std::to_string(length)};
+  auto most = static_cast<size_t>(maxStepTokens(entry));
+  if (most == 0)
+    return Error{"the package has no bucket of entry " +
+                 std::string(entryName(entry))};
+  for (size_t done = 0;;) {
+    size_t count = std::min(most, tokens.size() - done);
+    bool isLast = done + count == tokens.size();
+    StepRequest request = {&sequence, tokens.subspan(done, count),
+                           isLast ? Rows::last : Rows::none};
+    Result<StepResult> result = step({&request, 1}, entry);
+    if (!result || isLast)
+      return result;
+    done += count;
+    if (keepGoing && !keepGoing(static_cast<int64_t>(done)))
+      return Error{"interrupted"};
+  }
+}
+
+} // namespace quipu

@@ -1,0 +1,91 @@
+//===- MemoryPlan.cpp - How much memory a model takes ---------------------===//
+//
+// The same sums that WeightStore and the devices allocate by.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/generation/MemoryPlan.h"
+
+#include "runtime/devices/cpu/ThreadPool.h"
+#include "runtime/memory/AvailableMemory.h"
+#include "runtime/package/KernelAbi.h"
+#include "runtime/weights/WeightStore.h"
+
+#include <algorithm>
+
+namespace quipu {
+namespace {
+
+int64_t roundUp(int64_t bytes, int64_t multiple) {
+  return (bytes + multiple - 1) / multiple * multiple;
+}
+
+int64_t scratchBytes(const plan::Plan &plan, int64_t target) {
+  int64_t most = 0;
+  for (const plan::Kernel &kernel : plan.kernels)
+    if (target < int64_t(kernel.scratchBytes.size()))
+      most = std::max(most, kernel.scratchBytes[target]);
+  return roundUp(most, 4096);
+}
+
+} // namespace
+
+MemoryPlan planMemory(const Package &package, int64_t target, int threads,
+                      int64_t context, int64_t sequences) {
+  const plan::Plan &plan = package.plan;
+  MemoryPlan memory;
+  memory.context = context;
+  memory.sequences = sequences;
+  for (const plan::Parameter &parameter : plan.parameters) {
+    bool stored = parameter.recipe.kind == plan::Recipe::Kind::identity;
+    (stored ? memory.weights : memory.tables) +=
+        parameterBytes(parameter, context);
+  }
+  memory.kvPerToken = 2 * plan.kv.layers * plan.kv.kvHeads *
+                      rowBytes(plan.kv.type, plan.kv.headDim);
+  memory.kv =
+      roundUp(context, plan.kv.pageSize) * sequences * memory.kvPerToken;
+  int64_t maxTokens = 0, maxRows = 0;
+  for (const plan::Bucket &bucket : plan.buckets) {
+    memory.arena = std::max(memory.arena, bucket.arenaBytes);
+    maxTokens = std::max(maxTokens, bucket.maxTokens);
+    maxRows = std::max(maxRows, bucket.maxRows);
+  }
+  memory.scratch = scratchBytes(plan, target) * threads;
+  int64_t pageTable =
+      sequences * ((context + plan.kv.pageSize - 1) / plan.kv.pageSize);
+  memory.inputs = 4 * (4 * maxTokens + maxRows + pageTable) +
+                  maxTokens * int64_t(sizeof(WorkItem));
+  if (target < int64_t(package.targets.size()))
+    memory.code = static_cast<int64_t>(package.targets[target].code.size());
+  return memory;
+}
+
+int64_t largestContext(const Package &package, int64_t target, int threads,
+                       int64_t sequences, int64_t available) {
+  auto fits = [&](int64_t context) {
+    MemoryPlan memory =
+        planMemory(package, target, threads, context, sequences);
+    return memory.anonymous() <= available &&
+           memory.weights <= available - memory.anonymous();
+  };
+  int64_t pageSize = package.plan.kv.pageSize;
+  int64_t low = 0, high = package.plan.maxContext;
+  if (fits(high))
+    return high;
+  while (high - low > pageSize) { // low fits or is 0, high does not
+    int64_t middle = low + (high - low) / 2;
+    (fits(middle) ? low : high) = middle;
+  }
+  return low / pageSize * pageSize;
+}
+
+int64_t defaultContext(const Package &package, int64_t sequences) {
+  int64_t context = largestContext(package, 0, availableThreads(), sequences,
+                                   availableMemory());
+  return std::clamp<int64_t>(
+      context, std::min(package.plan.kv.pageSize, package.plan.maxContext),
+      package.plan.maxContext);
+}
+
+} // namespace quipu

@@ -1,0 +1,192 @@
+//===- WeightStore.cpp - The bytes of a plan's parameters -----------------===//
+//
+// Weight files stay in the page cache and are read in place; only tables and
+// random weights take memory of our own.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/weights/WeightStore.h"
+
+#include "runtime/memory/AvailableMemory.h"
+#include "runtime/weights/RandomWeights.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <sys/mman.h>
+#include <unordered_map>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 // Linux 5.14; older kernels answer EINVAL
+#endif
+
+namespace quipu {
+namespace {
+
+constexpr int64_t alignment = 64;
+
+int64_t aligned(int64_t bytes) {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+const WeightTensor *find(const Package &package, const std::string &name) {
+  for (const WeightTensor &tensor : package.tensors)
+    if (tensor.name == name)
+      return &tensor;
+  return nullptr;
+}
+
+std::string shape(ElementType type, int64_t rows, int64_t columns) {
+  return std::to_string(rows) + " x " + std::to_string(columns) + " of " +
+         std::string(name(type));
+}
+
+} // namespace
+
+int64_t parameterBytes(const plan::Parameter &parameter, int64_t context) {
+  bool table = parameter.recipe.kind == plan::Recipe::Kind::ropeTable;
+  return (table ? context : parameter.rows) *
+         rowBytes(parameter.type, parameter.columns);
+}
+
+void fillRopeTable(const plan::Recipe &recipe, int64_t context,
+                   std::span<float> table) {
+  size_t next = 0;
+  for (int64_t position = 0; position < context; ++position)
+    for (float frequency : recipe.inverseFrequencies) {
+      float angle = static_cast<float>(position) * frequency;
+      table[next++] =
+          static_cast<float>(std::cos(double(angle))) * recipe.scale;
+      table[next++] =
+          static_cast<float>(std::sin(double(angle))) * recipe.scale;
+    }
+}
+
+Result<WeightStore> WeightStore::open(const Package &package,
+                                      const Options &options) {
+  WeightStore store;
+  auto isComputed = [&](const plan::Parameter &parameter) {
+    return options.randomSeed ||
+           parameter.recipe.kind != plan::Recipe::Kind::identity;
+  };
+  if (!options.randomSeed)
+    if (Result<void> mapped = store.mapFiles(package); !mapped)
+      return mapped.error();
+
+  int64_t total = 0;
+  for (const plan::Parameter &parameter : package.plan.parameters)
+    if (isComputed(parameter))
+      total += aligned(parameterBytes(parameter, options.context));
+  auto memory = AnonymousMemory::allocate(
+      total, options.randomSeed ? "random weights" : "rope tables");
+  if (!memory)
+    return memory.error();
+  store.computed = std::move(*memory);
+
+  int64_t offset = 0;
+  for (const plan::Parameter &parameter : package.plan.parameters) {
+    if (!isComputed(parameter)) {
+      auto bound = store.bind(package, parameter);
+      if (!bound)
+        return bound.error();
+      store.bytes.push_back(*bound);
+      continue;
+    }
+    int64_t size = parameterBytes(parameter, options.context);
+    std::span<std::byte> target = store.computed.bytes().subspan(offset, size);
+    if (parameter.recipe.kind == plan::Recipe::Kind::ropeTable)
+      fillRopeTable(parameter.recipe, options.context,
+                    {reinterpret_cast<float *>(target.data()),
+                     target.size() / sizeof(float)});
+    else
+      fillRandom(parameter, *options.randomSeed, target);
+    store.bytes.push_back(target);
+    offset += aligned(size);
+  }
+  store.pageIn(package, options);
+  return store;
+}
+
+Result<void> WeightStore::mapFiles(const Package &package) {
+  namespace fs = std::filesystem;
+  for (const WeightFile &recorded : package.weightFiles) {
+    fs::path path = recorded.path;
+    if (path.is_relative() && !package.path.empty())
+      path = fs::path(package.path).parent_path() / path;
+    Result<MappedFile> file = MappedFile::open(path.string());
+    if (!file)
+      return file.error();
+    if (file->bytes().size() != recorded.bytes)
+      return Error{
+          path.string() + ": size: expected " + std::to_string(recorded.bytes) +
+          " bytes as when it was compiled, found " +
+          std::to_string(file->bytes().size()) + "; compile the model again"};
+    files.push_back(std::move(*file));
+  }
+  return {};
+}
+
+Result<std::span<const std::byte>>
+WeightStore::bind(const Package &package, const plan::Parameter &parameter) {
+  const std::string &tensorName = parameter.recipe.tensor;
+  if (package.tensors.empty())
+    return Error{"the package was compiled from a config and has no weights; "
+                 "random ones can be asked for (--random-weights)"};
+  const WeightTensor *tensor = find(package, tensorName);
+  if (!tensor)
+    return Error{"the package has no tensor '" + tensorName + "'"};
+  if (tensor->type != parameter.type || tensor->rows != parameter.rows ||
+      tensor->columns != parameter.columns)
+    return Error{"tensor '" + tensorName + "': expected " +
+                 shape(parameter.type, parameter.rows, parameter.columns) +
+                 ", found " +
+                 shape(tensor->type, tensor->rows, tensor->columns)};
+  std::span<const std::byte> file = package.weights;
+  if (tensor->file != WeightTensor::inPackage) {
+    if (tensor->file < 0 || tensor->file >= int64_t(files.size()))
+      return Error{"tensor '" + tensorName +
+                   "': file: expected an index "
+                   "below " +
+                   std::to_string(files.size()) + ", found " +
+                   std::to_string(tensor->file)};
+    file = files[tensor->file].bytes();
+  }
+  auto size = static_cast<uint64_t>(parameterBytes(parameter, 0));
+  if (tensor->offset > file.size() || size > file.size() - tensor->offset)
+    return Error{"tensor '" + tensorName + "': expected " +
+                 std::to_string(size) + " bytes at offset " +
+                 std::to_string(tensor->offset) + ", but the file has " +
+                 std::to_string(file.size())};
+  return file.subspan(tensor->offset, size);
+}
+
+/// Maps pages ahead of the first step where they fit into memory, so that the
+/// wait for the disk happens here, with progress, and not inside kernels.
+void WeightStore::pageIn(const Package &package, const Options &options) {
+  std::vector<std::span<const std::byte>> spans;
+  if (!options.randomSeed) {
+    for (const MappedFile &file : files)
+      spans.push_back(file.bytes());
+    spans.push_back(package.weights);
+  }
+  int64_t total = 0, done = 0;
+  for (std::span<const std::byte> span : spans)
+    total += static_cast<int64_t>(span.size());
+  bool fits = total <= availableMemory();
+  constexpr size_t chunk = size_t(32) << 20;
+  for (std::span<const std::byte> span : spans)
+    for (size_t at = 0; at < span.size(); at += chunk) {
+      // Mappings begin on a page, and so does every chunk.
+      auto *address = const_cast<std::byte *>(span.data() + at);
+      if (reinterpret_cast<uintptr_t>(address) % 4096 != 0)
+        break; // weights of an in-memory package need no paging
+      size_t length = std::min(chunk, span.size() - at);
+      if (!fits || ::madvise(address, length, MADV_POPULATE_READ) != 0)
+        (void)::madvise(address, length, MADV_WILLNEED);
+      done += static_cast<int64_t>(length);
+      if (options.progress)
+        options.progress(done, total);
+    }
+}
+
+} // namespace quipu

@@ -41,9 +41,16 @@ struct TokenizerSpec {
   /// Pre-tokenizer patterns (PCRE2, UTF), applied in order, each splitting what
   /// the one before it left; BPE only.
   std::vector<std::string> splitPatterns;
+
+  /// Text between special tokens is encoded as if a space stood before it. Of
+  /// a sentencePieceModel its own setting counts.
   bool addPrefixSpace = false;
+<<<<<<< HEAD
   bool ignoreMerges =
       false; // a whole pre-token in the vocabulary wins (LLaMA-3)
+=======
+  bool ignoreMerges = false; // LLaMA-3: a pre-token in the vocabulary wins
+>>>>>>> 8017f68 (Add byte-level BPE, the stored form of tokenizers and text streaming)
 
   /// A serialized SentencePiece ModelProto where the model came with one;
   /// otherwise it is built from tokens, scores and kinds.
@@ -57,6 +64,10 @@ struct TokenizerSpec {
 
   std::string chatTemplate; // Jinja source as in the file; empty: none
 };
+
+/// Whether the parts of `spec` fit together: equal counts, ids and kinds in
+/// range, what its model kind needs. Tokenizer::create() asks this.
+Result<void> check(const TokenizerSpec &spec);
 
 /// The form in which a package stores a spec; deserialize() checks everything.
 std::string serialize(const TokenizerSpec &spec);

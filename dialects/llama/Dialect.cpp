@@ -12,6 +12,15 @@
 using namespace mlir;
 using namespace quipu::llama;
 
+/// A name without quotes where the syntax allows it, as in
+/// #llama.bucket<decode, ...>.
+static ParseResult parseWord(AsmParser &parser, std::string &word) {
+  return parser.parseKeywordOrString(&word);
+}
+static void printWord(AsmPrinter &printer, StringRef word) {
+  printer.printKeywordOrString(word);
+}
+
 #include "dialects/llama/Dialect.cpp.inc"
 #include "dialects/llama/Enums.cpp.inc"
 #define GET_TYPEDEF_CLASSES

@@ -73,7 +73,8 @@ def Llama_Bucket : AttrDef<Llama_Dialect, "Bucket"> {
   let parameters = (ins StringRefParameter<>:$name, StringRefParameter<>:$entry,
                         "int64_t":$maxTokens, "int64_t":$maxRows);
   let assemblyFormat = [{
-    `<` $name `,` $entry `,` `max_tokens` `=` $maxTokens `,` `max_rows` `=` $maxRows `>`
+    `<` custom<Word>($name) `,` custom<Word>($entry) `,` `max_tokens` `=` $maxTokens
+        `,` `max_rows` `=` $maxRows `>`
   }];
 }
 

@@ -80,7 +80,7 @@ LogicalResult LinearOp::verify() {
     return emitOpError() << "expected one bias a weight, found "
                          << getWeights().size() << " weights and "
                          << getBiases()->size() << " biases";
-  for (Attribute bias : *getBiases())
+  for (Attribute bias : getBiasesAttr())
     if (!isa<FlatSymbolRefAttr, UnitAttr>(bias))
       return emitOpError() << "expected a bias to be a symbol or unit, found "
                            << bias;

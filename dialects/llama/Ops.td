@@ -70,7 +70,8 @@ def Llama_EmbeddingOp : Llama_Op<"embedding", [Pure,
   let summary = "rows of the embedding table: out[t, :] = table[tokens[t], :]";
   let description = [{
     ```mlir
-    %x = llama.embedding %tokens, @tok_embed : tensor<?x576xf32>
+    %x = llama.embedding %tokens, @tok_embed
+             : tensor<?xi32> -> tensor<?x576xf32>
     ```
   }];
   let arguments = (ins Llama_Indices:$tokens, FlatSymbolRefAttr:$table);
@@ -186,7 +187,8 @@ def Llama_SelectRowsOp : Llama_Op<"select_rows", [Pure]> {
     for.
 
     ```mlir
-    %l = llama.select_rows %x, %rows : tensor<?x576xf32>, tensor<?xi32>
+    %l = llama.select_rows %x, %rows
+             : tensor<?x576xf32>, tensor<?xi32> -> tensor<?x576xf32>
     ```
   }];
   let arguments = (ins Llama_Activation:$input, Llama_Indices:$rows);
@@ -230,7 +232,7 @@ def Llama_KvAppendOp : Llama_Op<"kv_append", [Pure,
   let results = (outs Llama_Kv:$result);
   let assemblyFormat = [{
     $kv `,` $keys `,` $values `,` $slots attr-dict
-    `:` type($kv) `,` type($keys) `,` type($slots)
+    `:` qualified(type($kv)) `,` type($keys) `,` type($slots)
   }];
   let hasVerifier = 1;
 }
@@ -247,7 +249,8 @@ def Llama_AttentionOp : Llama_Op<"attention", [Pure,
 
     ```mlir
     %a = llama.attention %q, %kv1, %positions, %sequences, %pages scale 0.125
-        : tensor<?x576xf32>, !llama.kv<3, 64, page 64, f16>
+        : tensor<?x576xf32>, !llama.kv<3, 64, page 64, f16>, tensor<?xi32>,
+          tensor<?x?xi32>
     ```
   }];
   let arguments = (ins Llama_Activation:$query, Llama_Kv:$kv,
@@ -256,7 +259,8 @@ def Llama_AttentionOp : Llama_Op<"attention", [Pure,
   let results = (outs Llama_Activation:$result);
   let assemblyFormat = [{
     $query `,` $kv `,` $positions `,` $sequences `,` $pages `scale` $scale
-    attr-dict `:` type($query) `,` type($kv) `,` type($positions) `,` type($pages)
+    attr-dict `:` type($query) `,` qualified(type($kv)) `,`
+    type($positions) `,` type($pages)
   }];
   let hasVerifier = 1;
 }
@@ -299,7 +303,7 @@ def Llama_YieldOp : Llama_Op<"yield", [Pure, Terminator, ReturnLike,
   }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
-  let builders = [OpBuilder<(ins), "">];
+  let builders = [OpBuilder<(ins), [{ /* yields nothing */ }]>];
 }
 
 #endif // QUIPU_DIALECTS_LLAMA_OPS_TD

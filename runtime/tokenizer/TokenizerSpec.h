@@ -45,12 +45,7 @@ struct TokenizerSpec {
   /// Text between special tokens is encoded as if a space stood before it. Of
   /// a sentencePieceModel its own setting counts.
   bool addPrefixSpace = false;
-<<<<<<< HEAD
-  bool ignoreMerges =
-      false; // a whole pre-token in the vocabulary wins (LLaMA-3)
-=======
   bool ignoreMerges = false; // LLaMA-3: a pre-token in the vocabulary wins
->>>>>>> 8017f68 (Add byte-level BPE, the stored form of tokenizers and text streaming)
 
   /// A serialized SentencePiece ModelProto where the model came with one;
   /// otherwise it is built from tokens, scores and kinds.

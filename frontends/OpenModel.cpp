@@ -7,6 +7,7 @@
 
 #include "frontends/OpenModel.h"
 #include "frontends/gguf/GgufModel.h"
+#include "frontends/huggingface/HuggingFaceModel.h"
 
 #include <filesystem>
 #include <fstream>
@@ -30,7 +31,16 @@ Result<Model> openModel(const std::string &path) {
       return openGgufModel(path);
     return Error{path + ": not a model file (expected a .gguf file)"};
   }
-  return Error{path + ": no such model"};
+  if (std::filesystem::is_directory(status))
+    return openHuggingFaceModel(path);
+  if (std::optional<std::string> folder = findInHuggingFaceCache(path)) {
+    Result<Model> model = openHuggingFaceModel(*folder);
+    if (model)
+      model->name = path; // the snapshot's folder is called by its hash
+    return model;
+  }
+  return Error{path + ": no such file or folder, and not the id of a model in "
+                      "the Hugging Face cache"};
 }
 
 } // namespace quipu

@@ -9,6 +9,7 @@
 #include "frontends/gguf/GgufModel.h"
 #include "frontends/ModelChecks.h"
 #include "frontends/RopeScaling.h"
+#include "frontends/TensorNames.h"
 #include "frontends/gguf/GgufFields.h"
 
 #include <algorithm>
@@ -293,13 +294,13 @@ Result<void> placeTensors(const GgufParts &parts, Model &model) {
 } // namespace
 
 std::optional<std::string> graphNameOfGguf(std::string_view name) {
-  static constexpr std::pair<std::string_view, std::string_view> whole[] = {
+  static constexpr TensorName whole[] = {
       {"token_embd.weight", "tok_embed"},
       {"output_norm.weight", "out_norm"},
       {"output.weight", "lm_head"},
       {"rope_freqs.weight", ""}, // folded into the frequencies
   };
-  static constexpr std::pair<std::string_view, std::string_view> layer[] = {
+  static constexpr TensorName layer[] = {
       {"attn_norm.weight", "attn_norm"}, {"attn_q.weight", "attn.wq"},
       {"attn_k.weight", "attn.wk"},      {"attn_v.weight", "attn.wv"},
       {"attn_output.weight", "attn.wo"}, {"attn_q.bias", "attn.bq"},
@@ -308,28 +309,9 @@ std::optional<std::string> graphNameOfGguf(std::string_view name) {
       {"ffn_gate.weight", "mlp.w_gate"}, {"ffn_up.weight", "mlp.w_up"},
       {"ffn_down.weight", "mlp.w_down"}, {"ffn_gate.bias", "mlp.b_gate"},
       {"ffn_up.bias", "mlp.b_up"},       {"ffn_down.bias", "mlp.b_down"},
+      {"attn_rot_embd.weight", ""}, // a derived table in old files
   };
-  for (auto [theirs, ours] : whole)
-    if (name == theirs)
-      return std::string(ours);
-  if (!name.starts_with("blk."))
-    return std::nullopt;
-  size_t dot = name.find('.', 4);
-  if (dot == std::string_view::npos)
-    return std::nullopt;
-  std::string_view number = name.substr(4, dot - 4),
-                   role = name.substr(dot + 1);
-  bool isNumber = !number.empty() && number.size() <= 4 &&
-                  number.find_first_not_of("0123456789") == number.npos &&
-                  (number[0] != '0' || number.size() == 1);
-  if (!isNumber)
-    return std::nullopt;
-  if (role == "attn_rot_embd.weight" || role == "rope_freqs.weight")
-    return ""; // derived tables in old files
-  for (auto [theirs, ours] : layer)
-    if (role == theirs)
-      return "layers." + std::string(number) + "." + std::string(ours);
-  return std::nullopt;
+  return graphName({whole, "blk.", layer}, name);
 }
 
 Result<Model> openGgufModel(const std::string &path) {

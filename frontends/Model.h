@@ -70,6 +70,14 @@ struct TensorSource {
   uint64_t bytes;  // rows * rowBytes(type, columns); within the file
 };
 
+/// What a TOML config asks of the compiler ([compile]); a flag on the command
+/// line goes before it.
+struct CompileOptions {
+  std::optional<int64_t> context;       // longest sequence, in tokens
+  std::optional<int> optimizationLevel; // 0 to 3, as -O
+  std::vector<std::string> targets;     // as --target; empty: the default
+};
+
 /// A model as read: checked, so that every tensor the architecture needs is
 /// there once with the right shape, and lies inside its file.
 struct Model {
@@ -82,6 +90,7 @@ struct Model {
   std::vector<TensorSource> tensors; // in the order of the graph
   std::optional<TokenizerSpec> tokenizer;
   GenerationDefaults generation;
+  CompileOptions compile;
 
   /// The tensor called `name`, or null.
   const TensorSource *find(std::string_view name) const;

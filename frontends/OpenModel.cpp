@@ -8,6 +8,7 @@
 #include "frontends/OpenModel.h"
 #include "frontends/gguf/GgufModel.h"
 #include "frontends/huggingface/HuggingFaceModel.h"
+#include "frontends/toml/TomlModel.h"
 
 #include <filesystem>
 #include <fstream>
@@ -29,7 +30,10 @@ Result<Model> openModel(const std::string &path) {
   if (std::filesystem::is_regular_file(status)) {
     if (path.ends_with(".gguf") || beginsWithGguf(path))
       return openGgufModel(path);
-    return Error{path + ": not a model file (expected a .gguf file)"};
+    if (path.ends_with(".toml"))
+      return openTomlModel(path);
+    return Error{path + ": not a model file (expected a .gguf file, a .toml "
+                        "config or a Hugging Face folder)"};
   }
   if (std::filesystem::is_directory(status))
     return openHuggingFaceModel(path);

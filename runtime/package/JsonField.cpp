@@ -73,6 +73,13 @@ float JsonField::real() const {
   return 1.0f;
 }
 
+double JsonField::number() const {
+  if (value->is_number() && std::isfinite(value->get<double>()))
+    return value->get<double>();
+  fail("expected a finite number, found " + found());
+  return 0;
+}
+
 std::string JsonField::string() const {
   if (value->is_string())
     return value->get<std::string>();

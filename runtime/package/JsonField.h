@@ -38,7 +38,8 @@ public:
   size_t size() const;
 
   int64_t integer(int64_t least, int64_t most) const;
-  float real() const; // finite, as f32
+  float real() const;    // finite, as f32
+  double number() const; // finite
   std::string string() const;
 
   /// Index of this string in `names`.

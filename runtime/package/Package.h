@@ -82,6 +82,10 @@ struct Package {
   std::vector<std::shared_ptr<const void>> owners; // keep the spans alive
 };
 
+/// Where a weight file of `package` is: relative paths start at the folder of
+/// the package file.
+std::string weightFilePath(const Package &package, const WeightFile &file);
+
 } // namespace quipu
 
 #endif // QUIPU_RUNTIME_PACKAGE_PACKAGE_H

@@ -1,0 +1,141 @@
+//===- PlanTest.cpp - The host program as JSON ----------------------------===//
+//
+// A plan survives the trip through text, and each bound that the runtime relies
+// on is refused when broken, with the path of the culprit.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/package/Plan.h"
+#include "test/runtime/FakeModel.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace quipu {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+TEST(Plan, roundTripsThroughText) {
+  json written = plan::toJson(test::fakePackage()->plan);
+  auto read = plan::fromJson(json::parse(written.dump()));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(plan::toJson(*read), written);
+  EXPECT_EQ(read->buckets[1].queryTile, 3);
+  EXPECT_EQ(read->parameters[1].recipe.inverseFrequencies[0], 0.5f);
+}
+
+TEST(Plan, floatsKeepTheirBits) {
+  plan::Plan plan = test::fakePackage()->plan;
+  plan.parameters[1].recipe.inverseFrequencies[0] = 0.1f;
+  plan.parameters[1].recipe.scale = 1.0f / 3;
+  auto read = plan::fromJson(json::parse(plan::toJson(plan).dump()));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->parameters[1].recipe.inverseFrequencies[0], 0.1f);
+  EXPECT_EQ(read->parameters[1].recipe.scale, 1.0f / 3);
+}
+
+struct BadPlan {
+  const char *pointer; // JSON pointer of what is replaced
+  json value;
+  const char *message;
+};
+
+class BadPlans : public testing::TestWithParam<BadPlan> {};
+
+TEST_P(BadPlans, areRefused) {
+  json plan = plan::toJson(test::fakePackage()->plan);
+  json::json_pointer pointer(GetParam().pointer);
+  ASSERT_TRUE(plan.contains(pointer)) << GetParam().pointer;
+  plan[pointer] = GetParam().value;
+  auto read = plan::fromJson(plan);
+  ASSERT_FALSE(read) << GetParam().pointer;
+  EXPECT_THAT(read.error().message, HasSubstr(GetParam().message));
+}
+
+const BadPlan badPlans[] = {
+    {"/vocab_size", 0, "$.vocab_size: expected an integer from 1"},
+    {"/vocab_size", -5, "found -5"},
+    {"/vocab_size", 98, "row_elements: expected an integer from 98 to 98"},
+    {"/vocab_size", "97", "found \"97\""},
+    {"/vocab_size", 9.5, "found 9.5"},
+    {"/vocab_size", UINT64_MAX, "found 18446744073709551615"},
+    {"/max_context", int64_t(1) << 31, "$.max_context"},
+    {"/max_splits", 0, "$.max_splits"},
+    {"/kv", nullptr, "$.kv: expected an object, found nothing"},
+    {"/kv/layers", 0, "$.kv.layers"},
+    {"/kv/layers", 1, "arguments[0][1]: expected an integer from 0 to 0"},
+    {"/kv/page_size", 0, "$.kv.page_size"},
+    {"/kv/head_dim", INT64_MAX, "$.kv.head_dim"},
+    {"/kv/type", "q4_0", "expected f32, f16 or bf16, found q4_0"},
+    {"/kv/type", "f8", "unknown element type"},
+    {"/parameters", 3, "$.parameters: expected an array, found 3"},
+    {"/parameters/0/rows", 0, "$.parameters[0].rows"},
+    {"/parameters/0/type", "q8_0", "columns: expected a multiple of 32"},
+    {"/parameters/0/recipe/kind", "shuffle", "expected one of identity"},
+    {"/parameters/0/recipe/tensor", 1, "recipe.tensor: expected a string"},
+    {"/parameters/1/columns", 4, "expected two for each of 1 frequencies"},
+    {"/parameters/1/rows", 5, "$.parameters[1].rows"},
+    {"/parameters/1/type", "f16", "expected f32 for a rope table"},
+    {"/parameters/1/recipe/scale", 1e300, "finite f32"},
+    {"/kernels", json::array(), "the plan has no kernels"},
+    {"/kernels/2/scratch_bytes/0", -1, "$.kernels[2].scratch_bytes[0]"},
+    {"/buckets", json::array(), "at least one bucket"},
+    {"/buckets/0/entry", "embedding", "$.buckets[0].entry: expected one of"},
+    {"/buckets/0/entry", "argmax", "lacks the output of entry 'argmax'"},
+    {"/buckets/0/max_tokens", 0, "$.buckets[0].max_tokens"},
+    {"/buckets/0/max_rows", 2, "$.buckets[0].max_rows"},
+    {"/buckets/0/arena_bytes", 3393, "expected a multiple of 64"},
+    {"/buckets/0/arena_bytes", 64, "launches[2].arguments[1][1]"},
+    {"/buckets/1/arena_bytes", 3200, "$.buckets[1].outputs[0].offset"},
+    {"/buckets/0/outputs/0/offset", 3392, "outputs[0].offset"},
+    {"/buckets/0/outputs/0/offset", 2, "expected a multiple of 4"},
+    {"/buckets/0/outputs/0/name", "probabilities", "outputs[0].name"},
+    {"/buckets/0/launches/0/kernel", 6, "launches[0].kernel"},
+    {"/buckets/0/launches/1/arguments/5/1", 3392, "arguments[5][1]"},
+    {"/buckets/0/launches/1/arguments/0/0", "stack", "expected one of arena"},
+    {"/buckets/0/launches/1/arguments/2/1", "weights", "expected one of tok"},
+    {"/buckets/0/launches/1/arguments/2/1", "work", "whose query_tile is 0"},
+    {"/buckets/0/launches/3/arguments/2/1", 2, "arguments[2][1]"},
+    {"/buckets/0/launches/1/arguments/2", json::array({"keys"}),
+     "arguments[2]: expected at least 2 elements, found 1"},
+    {"/buckets/0/launches/0/grid/count", 0, "grid.count"},
+    {"/buckets/0/launches/0/grid/factors/0/1", 0, "factors[0][1]"},
+    {"/buckets/0/launches/0/grid/factors/0/0", "heads", "factors[0][0]"},
+    {"/buckets/1/launches/0/grid/count", int64_t(1) << 40, "2^40 tiles"},
+    {"/buckets/1/query_tile", -1, "query_tile"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, BadPlans, testing::ValuesIn(badPlans));
+
+TEST(Plan, lacksNothing) {
+  json whole = plan::toJson(test::fakePackage()->plan);
+  // Every member of every object is required.
+  json flat = whole.flatten();
+  for (const auto &[pointer, value] : flat.items()) {
+    json::json_pointer at(pointer);
+    json plan = whole;
+    if (!plan[at.parent_pointer()].is_object())
+      continue;
+    plan[at.parent_pointer()].erase(at.back());
+    EXPECT_FALSE(plan::fromJson(plan)) << pointer;
+  }
+}
+
+TEST(Plan, sizesCannotOverflow) {
+  plan::Plan plan = test::fakePackage()->plan;
+  plan.parameters[0].rows = int64_t(1) << 31;
+  plan.parameters[0].columns = int64_t(1) << 31;
+  EXPECT_FALSE(plan::check(plan));
+  plan = test::fakePackage()->plan;
+  plan.kv.kvHeads = plan.kv.headDim = 1 << 16;
+  plan.maxContext = INT32_MAX;
+  auto checked = plan::check(plan);
+  ASSERT_FALSE(checked);
+  EXPECT_THAT(checked.error().message, HasSubstr("$.max_context"));
+}
+
+} // namespace
+} // namespace quipu

@@ -9,6 +9,7 @@
 #include "dialects/kernel/Dialect.h"
 #include "dialects/llama/Dialect.h"
 #include "dialects/plan/Dialect.h"
+#include "passes/llama/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -32,6 +33,8 @@ void quipu::registerDialects(mlir::DialectRegistry &registry) {
 }
 
 void quipu::registerPasses() {
+  llama::registerLlamaPasses();
+
   mlir::registerTransformsPasses();
   mlir::registerArithToLLVMConversionPass();
   mlir::registerConvertControlFlowToLLVMPass();

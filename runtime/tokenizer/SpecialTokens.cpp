@@ -9,12 +9,12 @@
 
 namespace quipu {
 
-SpecialTokens::SpecialTokens(const TokenizerSpec &spec, bool userDefined)
+SpecialTokens::SpecialTokens(const TokenizerSpec &spec, size_t firstUserDefined)
     : nodes(1) {
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
     TokenKind kind = spec.kinds[id];
     bool control = kind == TokenKind::control || kind == TokenKind::unknown;
-    if (control || (userDefined && kind == TokenKind::userDefined))
+    if (control || (kind == TokenKind::userDefined && id >= firstUserDefined))
       insert(spec.tokens[id], int32_t(id), control);
   }
 }

@@ -28,9 +28,9 @@ struct TrustedRange {
 
 class SpecialTokens {
 public:
-  /// Takes the control, unknown and user-defined tokens of `spec`; of
-  /// `userDefined` ones only where asked for.
-  SpecialTokens(const TokenizerSpec &spec, bool userDefined);
+  /// Takes the control and unknown tokens of `spec`, and the user-defined ones
+  /// from id `firstUserDefined` on.
+  SpecialTokens(const TokenizerSpec &spec, size_t firstUserDefined);
 
   /// Cuts `text` at the leftmost, then longest tokens. User-defined tokens are
   /// found anywhere, the others only inside of one of the `trusted` ranges,

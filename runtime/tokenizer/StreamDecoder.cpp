@@ -14,7 +14,7 @@ namespace quipu {
 
 StreamDecoder::StreamDecoder(const Tokenizer &tokenizer, StreamOptions options)
     : tokenizer(tokenizer), options(std::move(options)),
-      atStart(this->options.atTextStart) {
+      atStart(this->options.atTextStart && tokenizer.hasDummyPrefix()) {
   std::erase(this->options.stopStrings, std::string());
 }
 
@@ -24,11 +24,8 @@ std::string StreamDecoder::push(int32_t id) {
   if (tokenizer.isSpecial(id) && options.skipSpecial)
     return {};
   std::string_view piece = tokenizer.piece(id);
-  if (atStart && !tokenizer.isSpecial(id)) {
-    if (tokenizer.hasDummyPrefix() && piece.starts_with(' '))
-      piece.remove_prefix(1);
-    atStart = false;
-  }
+  if (std::exchange(atStart, false) && piece.starts_with(' '))
+    piece.remove_prefix(1);
   bytes += piece;
   return release(/*final=*/false);
 }

@@ -9,10 +9,12 @@
 #include "runtime/tokenizer/ByteAlphabet.h"
 #include "runtime/tokenizer/BytePairEncoder.h"
 #include "runtime/tokenizer/PreTokenizer.h"
+#include "runtime/tokenizer/SentencePieceEncoder.h"
 #include "runtime/tokenizer/SpecialTokens.h"
 #include "runtime/tokenizer/Utf8.h"
 
 #include <cassert>
+#include <charconv>
 #include <unordered_map>
 
 namespace quipu {
@@ -21,6 +23,23 @@ namespace {
 
 /// Words up to this long are remembered while one text is encoded.
 constexpr size_t kCachedWordBytes = 64;
+
+constexpr std::string_view kSpaceMark = "\u2581"; // SentencePiece's
+
+/// What a SentencePiece token stands for: U+2581 is a space, `<0xNN>` a byte.
+std::string sentencePieceBytes(std::string_view token, TokenKind kind) {
+  if (kind == TokenKind::control || kind == TokenKind::unknown)
+    return std::string(token);
+  unsigned byte = 0;
+  if (kind == TokenKind::byte && token.size() == 6 &&
+      std::from_chars(&token[3], &token[5], byte, 16).ptr == &token[5])
+    return std::string(1, static_cast<char>(byte));
+  std::string bytes(token);
+  for (size_t at = bytes.find(kSpaceMark); at != std::string::npos;
+       at = bytes.find(kSpaceMark, at + 1))
+    bytes.replace(at, kSpaceMark.size(), " ");
+  return bytes;
+}
 
 } // namespace
 
@@ -31,9 +50,12 @@ struct Tokenizer::Impl {
   std::optional<SpecialTokens> specials;
   std::optional<PreTokenizer> preTokenizer; // byte-level BPE
   std::optional<BytePairEncoder> merges;    // byte-level BPE
+  std::optional<SentencePieceEncoder> sentencePiece;
+  bool libraryPrefixes = false; // SentencePiece adds the space itself
 
   Result<void> prepareByteLevel();
-  Result<void> encodeText(std::string_view text,
+  Result<void> prepareSentencePiece();
+  Result<void> encodeText(std::string_view text, bool isFirst,
                           std::vector<int32_t> &ids) const;
   Result<void> encodeWords(std::string_view text,
                            std::vector<int32_t> &ids) const;
@@ -56,15 +78,16 @@ Result<Tokenizer> Tokenizer::create(TokenizerSpec spec) {
   impl->idByToken.reserve(kept.tokens.size());
   for (size_t id = 0; id < kept.tokens.size(); ++id)
     impl->idByToken.emplace(kept.tokens[id], int32_t(id));
-  if (kept.model == TokenizerSpec::Model::sentencePiece)
-    return Error{"tokenizer: SentencePiece models are not supported yet"};
-  if (Result<void> done = impl->prepareByteLevel(); !done)
+  Result<void> done = kept.model == TokenizerSpec::Model::sentencePiece
+                          ? impl->prepareSentencePiece()
+                          : impl->prepareByteLevel();
+  if (!done)
     return done.error();
   return Tokenizer(std::move(impl));
 }
 
 Result<void> Tokenizer::Impl::prepareByteLevel() {
-  specials.emplace(spec, /*userDefined=*/true);
+  specials.emplace(spec, /*firstUserDefined=*/0);
   pieces.resize(spec.tokens.size());
   for (size_t id = 0; id < pieces.size(); ++id) {
     // Added tokens are written as they are and not in the alphabet.
@@ -85,6 +108,38 @@ Result<void> Tokenizer::Impl::prepareByteLevel() {
   if (!encoder)
     return encoder.error();
   merges.emplace(std::move(*encoder));
+  return {};
+}
+
+Result<void> Tokenizer::Impl::prepareSentencePiece() {
+  SentencePieceProto proto;
+  if (spec.sentencePieceModel.empty()) {
+    proto = SentencePieceProto::of(spec);
+  } else {
+    Result<SentencePieceProto> parsed =
+        SentencePieceProto::parse(spec.sentencePieceModel);
+    if (!parsed)
+      return parsed.error();
+    proto = std::move(*parsed);
+  }
+  if (proto.pieces.size() > spec.tokens.size())
+    return Error{"tokenizer: the SentencePiece model has " +
+                 std::to_string(proto.pieces.size()) + " pieces, but only " +
+                 std::to_string(spec.tokens.size()) + " tokens are listed"};
+  // The library cannot prefix some texts only, so we do; but where it goes
+  // on to move or drop spaces, the prefix has to be its own.
+  libraryPrefixes = proto.removeExtraWhitespaces || proto.spaceAsSuffix;
+  proto.addDummyPrefix = libraryPrefixes && spec.addPrefixSpace;
+  Result<SentencePieceEncoder> encoder =
+      SentencePieceEncoder::create(std::move(proto));
+  if (!encoder)
+    return encoder.error();
+  sentencePiece.emplace(std::move(*encoder));
+  // The library finds those that its model knows.
+  specials.emplace(spec, /*firstUserDefined=*/sentencePiece->pieceCount());
+  pieces.resize(spec.tokens.size());
+  for (size_t id = 0; id < pieces.size(); ++id)
+    pieces[id] = sentencePieceBytes(spec.tokens[id], spec.kinds[id]);
   return {};
 }
 
@@ -115,12 +170,21 @@ Result<void> Tokenizer::Impl::encodeWords(std::string_view text,
   return {};
 }
 
-/// Text without special tokens in it.
-Result<void> Tokenizer::Impl::encodeText(std::string_view text,
+/// Text without special tokens in it; `isFirst` where it begins the whole.
+Result<void> Tokenizer::Impl::encodeText(std::string_view text, bool isFirst,
                                          std::vector<int32_t> &ids) const {
-  if (!spec.addPrefixSpace || text.starts_with(' '))
-    return encodeWords(text, ids);
-  return encodeWords(" " + std::string(text), ids);
+  bool beginsWithSpace =
+      text.starts_with(' ') || (sentencePiece && text.starts_with(kSpaceMark));
+  bool suppressed =
+      beginsWithSpace && (!sentencePiece || spec.prefixUnlessSpace);
+  std::string prefixed;
+  if (spec.addPrefixSpace && !libraryPrefixes && !suppressed &&
+      (isFirst || !spec.prefixFirstOnly)) {
+    prefixed = " ";
+    text = prefixed += text;
+  }
+  return sentencePiece ? sentencePiece->encode(text, ids)
+                       : encodeWords(text, ids);
 }
 
 Result<std::vector<int32_t>>
@@ -135,7 +199,9 @@ Tokenizer::Impl::encode(std::string_view text,
   for (const TextSegment &segment : specials->split(text, trusted)) {
     if (segment.id >= 0)
       ids.push_back(segment.id);
-    else if (Result<void> done = encodeText(segment.text, ids); !done)
+    else if (Result<void> done = encodeText(
+                 segment.text, segment.text.data() == text.data(), ids);
+             !done)
       return done.error();
   }
   if (addSpecial && spec.addEos)
@@ -170,9 +236,15 @@ Tokenizer::encode(std::span<const PromptPiece> pieces, bool addSpecial) const {
 std::string Tokenizer::decode(std::span<const int32_t> ids,
                               bool skipSpecial) const {
   std::string bytes;
-  for (int32_t id : ids)
-    if (id >= 0 && id < vocabSize() && !(skipSpecial && isSpecial(id)))
-      bytes += impl->pieces[id];
+  bool atStart = hasDummyPrefix();
+  for (int32_t id : ids) {
+    if (id < 0 || id >= vocabSize() || (skipSpecial && isSpecial(id)))
+      continue;
+    std::string_view piece = impl->pieces[id];
+    if (std::exchange(atStart, false) && piece.starts_with(' '))
+      piece.remove_prefix(1);
+    bytes += piece;
+  }
   return takeUtf8(bytes, /*final=*/true);
 }
 
@@ -194,7 +266,9 @@ bool Tokenizer::isSpecial(int32_t id) const {
   return kind == TokenKind::control || kind == TokenKind::unknown;
 }
 
-bool Tokenizer::hasDummyPrefix() const { return false; }
+bool Tokenizer::hasDummyPrefix() const {
+  return impl->sentencePiece && impl->spec.addPrefixSpace;
+}
 
 int32_t Tokenizer::vocabSize() const {
   return static_cast<int32_t>(impl->pieces.size());

@@ -18,7 +18,7 @@ namespace quipu {
 namespace {
 
 constexpr std::string_view kMagic = "QTOK";
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 
 class Writer {
 public:
@@ -139,6 +139,8 @@ TokenizerSpec read(Reader &reader) {
   for (std::string &pattern : spec.splitPatterns)
     pattern = reader.string("split pattern");
   spec.addPrefixSpace = reader.boolean("addPrefixSpace");
+  spec.prefixUnlessSpace = reader.boolean("prefixUnlessSpace");
+  spec.prefixFirstOnly = reader.boolean("prefixFirstOnly");
   spec.ignoreMerges = reader.boolean("ignoreMerges");
   spec.sentencePieceModel = reader.string("SentencePiece model");
   spec.bosId = reader.id("bos id");
@@ -220,6 +222,8 @@ std::string serialize(const TokenizerSpec &spec) {
   for (const std::string &pattern : spec.splitPatterns)
     writer.string(pattern);
   writer.boolean(spec.addPrefixSpace);
+  writer.boolean(spec.prefixUnlessSpace);
+  writer.boolean(spec.prefixFirstOnly);
   writer.boolean(spec.ignoreMerges);
   writer.string(spec.sentencePieceModel);
   writer.id(spec.bosId);

@@ -42,10 +42,13 @@ struct TokenizerSpec {
   /// the one before it left; BPE only.
   std::vector<std::string> splitPatterns;
 
-  /// Text between special tokens is encoded as if a space stood before it. Of
-  /// a sentencePieceModel its own setting counts.
+  /// Text between special tokens is encoded as if a space stood before it:
+  /// SentencePiece's dummy prefix. Byte-level BPE leaves it out where the text
+  /// begins with a space.
   bool addPrefixSpace = false;
-  bool ignoreMerges = false; // LLaMA-3: a pre-token in the vocabulary wins
+  bool prefixUnlessSpace = false; // SentencePiece leaves it out there as well
+  bool prefixFirstOnly = false;   // not after a special token
+  bool ignoreMerges = false;      // LLaMA-3: a pre-token in the vocabulary wins
 
   /// A serialized SentencePiece ModelProto where the model came with one;
   /// otherwise it is built from tokens, scores and kinds.

@@ -23,6 +23,8 @@ TokenizerSpec fullSpec() {
   spec.merges = {{"a", "b"}, {"", "c"}};
   spec.splitPatterns = {"\\s+", "x"};
   spec.addPrefixSpace = true;
+  spec.prefixUnlessSpace = true;
+  spec.prefixFirstOnly = true;
   spec.ignoreMerges = true;
   spec.sentencePieceModel = std::string("\x0a\0\x80", 3);
   spec.bosId = 0;
@@ -47,6 +49,8 @@ TEST(TokenizerSpec, RoundTrips) {
   EXPECT_EQ(again->merges, spec.merges);
   EXPECT_EQ(again->splitPatterns, spec.splitPatterns);
   EXPECT_EQ(again->addPrefixSpace, spec.addPrefixSpace);
+  EXPECT_EQ(again->prefixUnlessSpace, spec.prefixUnlessSpace);
+  EXPECT_EQ(again->prefixFirstOnly, spec.prefixFirstOnly);
   EXPECT_EQ(again->ignoreMerges, spec.ignoreMerges);
   EXPECT_EQ(again->sentencePieceModel, spec.sentencePieceModel);
   EXPECT_EQ(again->bosId, spec.bosId);
@@ -79,7 +83,7 @@ TEST(TokenizerSpec, SurvivesEveryDamagedByte) {
 TEST(TokenizerSpec, NamesWhatIsWrong) {
   EXPECT_THAT(read("QTOX").error().message, HasSubstr("begin with QTOK"));
   EXPECT_THAT(read("QTOK\x09").error().message, HasSubstr("found 9"));
-  EXPECT_THAT(read(std::string("QTOK\x01\0\xff\xff\x03", 9)).error().message,
+  EXPECT_THAT(read(std::string("QTOK\x02\0\xff\xff\x03", 9)).error().message,
               HasSubstr("tokens at byte 4: found a count of 65535"));
   TokenizerSpec spec = fullSpec();
   spec.eosId = 5;

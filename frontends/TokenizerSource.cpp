@@ -6,6 +6,7 @@
 
 #include "frontends/TokenizerSource.h"
 #include "frontends/gguf/GgufModel.h"
+#include "frontends/huggingface/Tokenizer.h"
 
 #include <filesystem>
 
@@ -14,9 +15,15 @@ namespace quipu {
 Result<TokenizerSource> openTokenizer(const std::string &path) {
   std::error_code code;
   TokenizerSource source;
-  if (std::filesystem::is_directory(path, code))
-    return Error{path + ": tokenizers in folders are not supported yet "
-                        "(supported: a .gguf file)"};
+  if (std::filesystem::is_directory(path, code)) {
+    Result<TokenizerSpec> spec = readHuggingFaceTokenizer(path);
+    if (!spec)
+      return spec.error();
+    source.spec = std::move(*spec);
+    if (source.spec.eosId >= 0)
+      source.generation.endOfSequenceIds.push_back(source.spec.eosId);
+    return source;
+  }
   Result<GgufFile> file = GgufFile::open(path);
   if (!file)
     return file.error();

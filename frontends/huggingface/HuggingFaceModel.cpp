@@ -8,6 +8,7 @@
 #include "frontends/huggingface/HuggingFaceModel.h"
 #include "frontends/ModelChecks.h"
 #include "frontends/huggingface/ConfigFields.h"
+#include "frontends/huggingface/Tokenizer.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -114,6 +115,13 @@ Result<Model> openHuggingFaceModel(const std::string &folder) {
   if (!generation)
     return generation.error();
   model.generation = std::move(*generation);
+  if (!exists(folder + "/tokenizer.json") &&
+      !exists(folder + "/tokenizer.model"))
+    return model; // a model without words, as tests have
+  Result<TokenizerSpec> tokenizer = readHuggingFaceTokenizer(folder);
+  if (!tokenizer)
+    return tokenizer.error();
+  model.tokenizer = std::move(*tokenizer);
   return model;
 }
 

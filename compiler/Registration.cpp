@@ -9,6 +9,8 @@
 #include "dialects/kernel/Dialect.h"
 #include "dialects/llama/Dialect.h"
 #include "dialects/plan/Dialect.h"
+#include "kernels/schedules/Passes.h"
+#include "passes/conversion/Passes.h"
 #include "passes/llama/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -34,7 +36,8 @@ void quipu::registerDialects(mlir::DialectRegistry &registry) {
 
 void quipu::registerPasses() {
   llama::registerLlamaPasses();
-
+  registerConversionPasses();
+  registerSchedulesPasses();
   mlir::registerTransformsPasses();
   mlir::registerArithToLLVMConversionPass();
   mlir::registerConvertControlFlowToLLVMPass();

@@ -9,8 +9,7 @@
 #include "dialects/kernel/Dialect.h"
 #include "dialects/llama/Dialect.h"
 #include "dialects/plan/Dialect.h"
-#include "kernels/schedules/Passes.h"
-#include "passes/conversion/Passes.h"
+#include "kernels/cpu/InlineMath.h"
 #include "passes/llama/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -36,8 +35,8 @@ void quipu::registerDialects(mlir::DialectRegistry &registry) {
 
 void quipu::registerPasses() {
   llama::registerLlamaPasses();
-  registerConversionPasses();
-  registerSchedulesPasses();
+  registerInlineMathPass();
+
   mlir::registerTransformsPasses();
   mlir::registerArithToLLVMConversionPass();
   mlir::registerConvertControlFlowToLLVMPass();

@@ -70,9 +70,8 @@ class MergeProjectionsPass
     llvm::MapVector<Value, SmallVector<LinearOp>> byInput;
     for (LinearOp linear : getOperation().getOps<LinearOp>())
       byInput[linear.getInput()].push_back(linear);
-    for (auto &[key, linears] : byInput) {
-      // The key itself may be gone: a result of linears that merged before.
-      remarkOnFused(linears.front().getInput());
+    for (auto &[input, linears] : byInput) {
+      remarkOnFused(input);
       if (linears.size() > 1)
         merge(linears);
     }

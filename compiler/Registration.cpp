@@ -10,6 +10,8 @@
 #include "dialects/llama/Dialect.h"
 #include "dialects/plan/Dialect.h"
 #include "kernels/cpu/InlineMath.h"
+#include "kernels/schedules/Passes.h"
+#include "passes/conversion/Passes.h"
 #include "passes/llama/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -34,9 +36,10 @@ void quipu::registerDialects(mlir::DialectRegistry &registry) {
 }
 
 void quipu::registerPasses() {
-  llama::registerLlamaPasses();
   registerInlineMathPass();
-
+  llama::registerLlamaPasses();
+  registerConversionPasses();
+  registerSchedulesPasses();
   mlir::registerTransformsPasses();
   mlir::registerArithToLLVMConversionPass();
   mlir::registerConvertControlFlowToLLVMPass();

@@ -18,4 +18,14 @@
 #define GET_OP_CLASSES
 #include "dialects/plan/Ops.h.inc"
 
+namespace quipu::planir {
+
+/// Module attributes that all buckets of a plan share: the !llama.kv of every
+/// layer, the number of layers, and the bound on KV ranges of a split.
+inline constexpr llvm::StringLiteral kvTypeAttrName = "plan.kv";
+inline constexpr llvm::StringLiteral kvLayersAttrName = "plan.kv_layers";
+inline constexpr llvm::StringLiteral maxSplitsAttrName = "plan.max_splits";
+
+} // namespace quipu::planir
+
 #endif // QUIPU_DIALECTS_PLAN_DIALECT_H

@@ -70,8 +70,9 @@ class MergeProjectionsPass
     llvm::MapVector<Value, SmallVector<LinearOp>> byInput;
     for (LinearOp linear : getOperation().getOps<LinearOp>())
       byInput[linear.getInput()].push_back(linear);
-    for (auto &[input, linears] : byInput) {
-      remarkOnFused(input);
+    for (auto &[key, linears] : byInput) {
+      // The key itself may be gone: a result of linears that merged before.
+      remarkOnFused(linears.front().getInput());
       if (linears.size() > 1)
         merge(linears);
     }

@@ -7,7 +7,8 @@
 
 #include "runtime/weights/RandomWeights.h"
 
-#include <bit>
+#include "base/Dequantize.h"
+
 #include <cmath>
 #include <cstring>
 
@@ -38,22 +39,6 @@ uint64_t hashName(std::string_view text) {
   for (char c : text)
     hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
   return hash;
-}
-
-/// f16 of a positive number below 2^15, rounded to nearest; subnormals kept.
-uint16_t toF16(float value) {
-  float magnitude = std::fabs(value);
-  uint16_t sign = value < 0 ? 0x8000 : 0;
-  if (magnitude < 0x1p-14f)
-    return sign | static_cast<uint16_t>(std::lrint(magnitude * 0x1p24f));
-  uint32_t bits = std::bit_cast<uint32_t>(magnitude);
-  bits += 0xfff + (bits >> 13 & 1);
-  return sign | static_cast<uint16_t>((bits >> 13) - (112 << 10));
-}
-
-uint16_t toBf16(float value) {
-  uint32_t bits = std::bit_cast<uint32_t>(value);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 /// Where the f16 scales of a block lie and what they must be for the block's
@@ -111,7 +96,8 @@ void fillBlocks(ElementType type, float deviation, RandomStream &random,
   }
   BlockScales scales = blockScales(type);
   float scale = deviation / scales.deviation;
-  uint16_t d = toF16(scale), minimum = toF16(scale * scales.minimum);
+  uint16_t d = floatToHalf(scale),
+           minimum = floatToHalf(scale * scales.minimum);
   auto size = static_cast<size_t>(blockBytes(type));
   for (size_t block = 0; block < bytes.size(); block += size) {
     put16(&bytes[block + scales.scaleAt], d);
@@ -141,9 +127,9 @@ void fillRandom(const plan::Parameter &parameter, uint64_t seed,
   for (size_t at = 0; at + size <= bytes.size(); at += size) {
     float value = mean + spread * random.symmetric();
     if (parameter.type == ElementType::f16)
-      put16(&bytes[at], toF16(value));
+      put16(&bytes[at], floatToHalf(value));
     else if (parameter.type == ElementType::bf16)
-      put16(&bytes[at], toBf16(value));
+      put16(&bytes[at], floatToBfloat16(value));
     else
       std::memcpy(&bytes[at], &value, sizeof value);
   }

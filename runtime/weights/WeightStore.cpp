@@ -14,6 +14,7 @@
 #include <cmath>
 #include <sys/mman.h>
 #include <thread>
+#include <unordered_set>
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 // Linux 5.14; older kernels answer EINVAL
@@ -33,6 +34,12 @@ const WeightTensor *find(const Package &package, const std::string &name) {
     if (tensor.name == name)
       return &tensor;
   return nullptr;
+}
+
+bool isComputed(const plan::Parameter &parameter,
+                const WeightStore::Options &options) {
+  return options.randomSeed ||
+         parameter.recipe.kind != plan::Recipe::Kind::identity;
 }
 
 std::string shape(ElementType type, int64_t rows, int64_t columns) {
@@ -76,17 +83,13 @@ void fillRopeTable(const plan::Recipe &recipe, int64_t context,
 Result<WeightStore> WeightStore::open(const Package &package,
                                       const Options &options) {
   WeightStore store;
-  auto isComputed = [&](const plan::Parameter &parameter) {
-    return options.randomSeed ||
-           parameter.recipe.kind != plan::Recipe::Kind::identity;
-  };
   if (!options.randomSeed)
     if (Result<void> mapped = store.mapFiles(package); !mapped)
       return mapped.error();
 
   int64_t total = 0;
   for (const plan::Parameter &parameter : package.plan.parameters)
-    if (isComputed(parameter))
+    if (isComputed(parameter, options))
       total += aligned(parameterBytes(parameter, options.context));
   auto memory = AnonymousMemory::allocate(
       total, options.randomSeed ? "random weights" : "rope tables");
@@ -96,7 +99,7 @@ Result<WeightStore> WeightStore::open(const Package &package,
 
   int64_t offset = 0;
   for (const plan::Parameter &parameter : package.plan.parameters) {
-    if (!isComputed(parameter)) {
+    if (!isComputed(parameter, options)) {
       auto bound = store.bind(package, parameter);
       if (!bound)
         return bound.error();
@@ -169,26 +172,27 @@ WeightStore::bind(const Package &package, const plan::Parameter &parameter) {
 }
 
 /// Maps pages ahead of the first step where they fit into memory, so that the
-/// wait for the disk happens here, with progress, and not inside kernels.
+/// wait for the disk happens here, with progress, and not inside kernels. Only
+/// what the plan reads: a model file holds a tokenizer too.
 void WeightStore::pageIn(const Package &package, const Options &options) {
-  std::vector<std::span<const std::byte>> spans;
-  if (!options.randomSeed) {
-    for (const MappedFile &file : files)
-      spans.push_back(file.bytes());
-    spans.push_back(package.weights);
-  }
-  int64_t total = 0, done = 0;
-  for (std::span<const std::byte> span : spans)
-    total += static_cast<int64_t>(span.size());
-  bool fits = total <= availableMemory();
+  constexpr uintptr_t page = 4096;
   constexpr size_t chunk = size_t(32) << 20;
-  for (std::span<const std::byte> span : spans)
-    for (size_t at = 0; at < span.size(); at += chunk) {
-      // Mappings begin on a page, and so does every chunk.
-      auto *address = const_cast<std::byte *>(span.data() + at);
-      if (reinterpret_cast<uintptr_t>(address) % 4096 != 0)
-        break; // weights of an in-memory package need no paging
-      size_t length = std::min(chunk, span.size() - at);
+  std::vector<std::pair<uintptr_t, size_t>> spans; // whole pages
+  int64_t total = 0, done = 0;
+  std::unordered_set<const std::byte *> seen; // tied weights come twice
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (isComputed(package.plan.parameters[i], options) ||
+        !seen.insert(bytes[i].data()).second)
+      continue;
+    auto begin = reinterpret_cast<uintptr_t>(bytes[i].data());
+    spans.emplace_back(begin / page * page, bytes[i].size() + begin % page);
+    total += static_cast<int64_t>(spans.back().second);
+  }
+  bool fits = total <= availableMemory();
+  for (auto [begin, size] : spans)
+    for (size_t at = 0; at < size; at += chunk) {
+      auto *address = reinterpret_cast<void *>(begin + at);
+      size_t length = std::min(chunk, size - at);
       if (!fits || ::madvise(address, length, MADV_POPULATE_READ) != 0)
         (void)::madvise(address, length, MADV_WILLNEED);
       done += static_cast<int64_t>(length);

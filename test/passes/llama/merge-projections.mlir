@@ -40,6 +40,19 @@ func.func @leaves_different_inputs(%x: tensor<?x64xf32>)
   return %k : tensor<?x32xf32>
 }
 
+// The second pair reads a result of the first, which is replaced meanwhile.
+// CHECK-LABEL: func.func @joins_linears_of_joined_linears
+// CHECK:         %[[A:.*]]:2 = llama.linear %{{.*}}, [@wq, @wk] :
+// CHECK:         llama.linear %[[A]]#0, [@wk, @wv] :
+func.func @joins_linears_of_joined_linears(%x: tensor<?x64xf32>)
+    -> (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>) {
+  %q = llama.linear %x, [@wq] : tensor<?x64xf32> -> tensor<?x64xf32>
+  %k = llama.linear %x, [@wk] : tensor<?x64xf32> -> tensor<?x32xf32>
+  %a = llama.linear %q, [@wk] : tensor<?x64xf32> -> tensor<?x32xf32>
+  %b = llama.linear %q, [@wv] : tensor<?x64xf32> -> tensor<?x32xf32>
+  return %k, %a, %b : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>
+}
+
 // CHECK-LABEL: func.func @leaves_fusions
 // CHECK:         llama.linear %{{.*}}, [@wk] :
 // CHECK:         llama.fusion "q"

@@ -1,0 +1,45 @@
+//===- KernelChooseTiles.cpp - Tile sizes for every skeleton --------------===//
+//
+// A shell around chooseTiles(): it finds the bound that a skeleton runs under.
+//
+//===----------------------------------------------------------------------===//
+
+#include "kernels/schedules/CpuSchedules.h"
+#include "kernels/schedules/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <limits>
+
+namespace quipu {
+#define GEN_PASS_DEF_KERNELCHOOSETILESPASS
+#include "kernels/schedules/Passes.h.inc"
+} // namespace quipu
+
+using namespace mlir;
+using namespace quipu;
+
+/// Most tokens or rows that `skeleton`, in a step of `bucket`, runs with.
+static int64_t leadingBound(Operation *skeleton, llama::BucketAttr bucket) {
+  if (!bucket)
+    return std::numeric_limits<int64_t>::max();
+  auto domain = skeleton->getAttrOfType<kernel::DomainAttr>("domain");
+  bool rows = domain && domain.getValue() == kernel::Domain::rows;
+  return rows ? bucket.getMaxRows() : bucket.getMaxTokens();
+}
+
+namespace {
+struct KernelChooseTiles
+    : quipu::impl::KernelChooseTilesPassBase<KernelChooseTiles> {
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      auto bucket =
+          function->getAttrOfType<llama::BucketAttr>(llama::bucketAttrName);
+      function.walk([&](Operation *op) {
+        if (kernel::isSkeleton(op) && !kernel::getSchedule(op))
+          kernel::setSchedule(op, chooseTiles(op, leadingBound(op, bucket)));
+      });
+    }
+  }
+};
+} // namespace

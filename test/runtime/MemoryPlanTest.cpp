@@ -1,0 +1,156 @@
+//===- MemoryPlanTest.cpp - How much memory a model takes -----------------===//
+//
+// The plan's sums against what the kernel counts in /proc/self/smaps_rollup,
+// for a package whose one kernel writes everything it is given.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/generation/MemoryPlan.h"
+#include "runtime/devices/cpu/CpuDevice.h"
+#include "runtime/generation/Engine.h"
+#include "test/runtime/FakeModel.h"
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define QUIPU_HAS_SHADOW_MEMORY 1
+#endif
+#endif
+#ifndef QUIPU_HAS_SHADOW_MEMORY
+#define QUIPU_HAS_SHADOW_MEMORY 0
+#endif
+
+namespace quipu {
+namespace {
+
+constexpr int64_t mebibyte = 1 << 20;
+constexpr int64_t arenaBytes = 6 * mebibyte, scratchBytes = 2 * mebibyte,
+                  layerBytes = 4 * mebibyte; // keys of one layer
+
+/// arena, then keys and values of each layer: touches all of them.
+void touch(void *const *arguments, const KernelDims *dims, void *scratch,
+           int64_t begin, int64_t end) {
+  std::memset(scratch, 1, scratchBytes);
+  for (int64_t tile = begin; tile < end; ++tile)
+    std::memset(arguments[tile], 1, tile == 0 ? arenaBytes : layerBytes);
+}
+
+/// 2 layers of 4 MiB keys and values at 4,096 tokens; a table of 1 MiB.
+std::shared_ptr<Package> largePackage() {
+  auto package = std::make_shared<Package>(*test::fakePackage());
+  plan::Plan &plan = package->plan;
+  plan.maxContext = 4096;
+  plan.kv = {2, 4, 64, 16, ElementType::f32};
+  plan.parameters[1].columns = 64;
+  plan.parameters[1].recipe.inverseFrequencies.assign(32, 0.1f);
+  plan.kernels = {{"touch", "rowwise", {scratchBytes}}};
+  plan.buckets.resize(1);
+  plan::Bucket &bucket = plan.buckets[0];
+  bucket.arenaBytes = arenaBytes;
+  bucket.launches = {{0, {{plan::Argument::Kind::arena, 0}}, {5, {}}, "t"}};
+  for (int64_t layer : {0, 1})
+    for (auto kind : {plan::Argument::Kind::keys, plan::Argument::Kind::values})
+      bucket.launches[0].arguments.push_back({kind, layer});
+  return package;
+}
+
+TEST(MemoryPlan, addsUp) {
+  auto package = largePackage();
+  MemoryPlan memory = planMemory(*package, 0, 3, 4096, 1);
+  EXPECT_EQ(memory.weights, 4);
+  EXPECT_EQ(memory.kvPerToken, 2 * 2 * 4 * 64 * 4);
+  EXPECT_EQ(memory.kv, 4 * layerBytes);
+  EXPECT_EQ(memory.arena, arenaBytes);
+  EXPECT_EQ(memory.tables, mebibyte);
+  EXPECT_EQ(memory.scratch, 3 * scratchBytes);
+  EXPECT_EQ(planMemory(*package, 0, 3, 4090, 2).kv, 8 * layerBytes);
+}
+
+TEST(MemoryPlan, findsTheLargestContext) {
+  auto package = largePackage();
+  EXPECT_EQ(largestContext(*package, 0, 1, 1, int64_t(1) << 40), 4096);
+  EXPECT_EQ(largestContext(*package, 0, 1, 1, mebibyte), 0);
+  for (int64_t available : {12 * mebibyte, 20 * mebibyte}) {
+    int64_t context = largestContext(*package, 0, 1, 1, available);
+    EXPECT_EQ(context % 16, 0);
+    auto needed = [&](int64_t tokens) {
+      MemoryPlan memory = planMemory(*package, 0, 1, tokens, 1);
+      return memory.anonymous() + memory.weights;
+    };
+    EXPECT_LE(needed(context), available);
+    EXPECT_GT(needed(context + 16), available);
+  }
+}
+
+struct Resident {
+  int64_t anonymous = 0, file = 0;
+};
+
+Resident resident() {
+  std::ifstream rollup("/proc/self/smaps_rollup");
+  Resident result;
+  int64_t rss = 0;
+  for (std::string line; std::getline(rollup, line);) {
+    auto value = [&](const char *key, int64_t &target) {
+      if (line.starts_with(key))
+        target = std::atoll(line.c_str() + std::strlen(key)) * 1024;
+    };
+    value("Rss:", rss);
+    value("Anonymous:", result.anonymous);
+  }
+  result.file = rss - result.anonymous;
+  return result;
+}
+
+TEST(MemoryPlan, isWhatTheKernelCounts) {
+  auto package = largePackage();
+  auto path = std::filesystem::path(testing::TempDir()) /
+              ("quipu-weights-" + std::to_string(::getpid()));
+  std::ofstream(path, std::ios::binary) << std::string(8 * mebibyte, 'w');
+  package->weightFiles = {{path.string(), 8 * mebibyte}};
+  package->plan.parameters.push_back(
+      {"big",
+       ElementType::f32,
+       2,
+       mebibyte,
+       {plan::Recipe::Kind::identity, "big", {}, 1}});
+  package->tensors.push_back(
+      {"big", ElementType::f32, 2, mebibyte, 0, 0, 8 * mebibyte});
+  Resident before = resident();
+  if (before.anonymous == 0 || QUIPU_HAS_SHADOW_MEMORY)
+    GTEST_SKIP() << "no smaps_rollup here, or a sanitizer's memory in it";
+  EngineOptions options;
+  options.threads = 2;
+  options.context = 4096;
+  auto engine = Engine::create(
+      package, options,
+      [&](const Package &package, const ParameterBytes &parameters,
+          const DeviceLimits &limits) -> Result<std::unique_ptr<Device>> {
+        auto device =
+            CpuDevice::create(package, 0, CodeImage::fromFunctions({touch}),
+                              parameters, limits, {2, ""});
+        if (!device)
+          return device.error();
+        return std::unique_ptr<Device>(std::move(*device));
+      });
+  ASSERT_TRUE(engine) << engine.error().message;
+  Sequence sequence = engine->newSequence();
+  int32_t token = 1;
+  ASSERT_TRUE(engine->prefill(sequence, {&token, 1}));
+  Resident after = resident();
+  std::filesystem::remove(path);
+  MemoryPlan memory = planMemory(*package, 0, 2, 4096, 1);
+  auto within5Percent = [](int64_t found, int64_t planned) {
+    EXPECT_NEAR(double(found) / double(planned), 1, 0.05)
+        << found << " of " << planned;
+  };
+  within5Percent(after.anonymous - before.anonymous, memory.anonymous());
+  within5Percent(after.file - before.file, memory.weights);
+}
+
+} // namespace
+} // namespace quipu

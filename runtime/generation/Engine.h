@@ -68,7 +68,7 @@ public:
   /// Whether the package has a bucket for this entry.
   bool has(Entry entry) const;
 
-  /// Most tokens, and most rows, of one step.
+  /// Most tokens of one step; 0 without a bucket of that entry.
   int64_t maxStepTokens(Entry entry) const;
 
   Sequence newSequence() const {

@@ -7,6 +7,8 @@
 
 #include "runtime/memory/AvailableMemory.h"
 
+#include "runtime/memory/Cgroup.h"
+
 #include <algorithm>
 #include <fstream>
 #include <optional>
@@ -15,17 +17,9 @@
 namespace quipu {
 namespace {
 
-/// The number at the start of a file; nothing for "max" or no file.
-std::optional<int64_t> readNumber(const char *path) {
-  std::ifstream file(path);
-  int64_t number;
-  if (file >> number)
-    return number;
-  return std::nullopt;
-}
-
 /// The number after the word `key` in a file of "key number" lines.
-std::optional<int64_t> readKey(const char *path, const std::string &key) {
+std::optional<int64_t> readKey(const std::string &path,
+                               const std::string &key) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);)
     if (line.compare(0, key.size(), key) == 0)
@@ -39,26 +33,24 @@ int64_t availableMemory() {
   int64_t available = INT64_MAX;
   if (auto kilobytes = readKey("/proc/meminfo", "MemAvailable:"))
     available = *kilobytes * 1024;
-  struct Controller {
-    const char *limit, *use, *statistics, *cacheKey;
+  struct Files { // of one version of the interface
+    const char *limit, *use, *cacheKey;
   };
-  constexpr Controller controllers[] = {
-      {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current",
-       "/sys/fs/cgroup/memory.stat", "file "},
-      {"/sys/fs/cgroup/memory/memory.limit_in_bytes",
-       "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-       "/sys/fs/cgroup/memory/memory.stat", "cache "},
+  constexpr Files versions[] = {
+      {"/memory.max", "/memory.current", "file "},
+      {"/memory.limit_in_bytes", "/memory.usage_in_bytes", "cache "},
   };
-  for (const Controller &controller : controllers) {
-    auto limit = readNumber(controller.limit);
-    auto use = readNumber(controller.use);
-    if (!limit || !use)
-      continue;
-    int64_t cache =
-        readKey(controller.statistics, controller.cacheKey).value_or(0);
-    available =
-        std::min(available, std::max<int64_t>(0, *limit - *use + cache));
-  }
+  for (const std::string &folder : cgroupFolders("memory"))
+    for (const Files &files : versions) {
+      auto limit = readNumber(folder + files.limit);
+      auto use = readNumber(folder + files.use);
+      if (!limit || !use)
+        continue;
+      int64_t cache =
+          readKey(folder + "/memory.stat", files.cacheKey).value_or(0);
+      available =
+          std::min(available, std::max<int64_t>(0, *limit - *use + cache));
+    }
   return available;
 }
 

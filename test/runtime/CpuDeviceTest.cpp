@@ -7,6 +7,7 @@
 #include "runtime/devices/cpu/CodeImage.h"
 #include "runtime/devices/cpu/CpuFeatures.h"
 #include "runtime/devices/cpu/ThreadPool.h"
+#include "runtime/memory/Cgroup.h"
 
 #include <atomic>
 #include <cstring>
@@ -125,6 +126,16 @@ TEST(CodeImage, refusesTablesThatPointOutside) {
               HasSubstr("expected 24 to 24, found 25"));
   EXPECT_THAT(refusal(imageOf(imageMagic, 1, {8}, {0xc3})),
               HasSubstr("found 8"));
+}
+
+TEST(Cgroup, findsTheFoldersOfBothVersions) {
+  using testing::ElementsAre;
+  EXPECT_THAT(cgroupFolders("0::/user.slice/a.scope\n", "memory"),
+              ElementsAre("/sys/fs/cgroup/user.slice/a.scope",
+                          "/sys/fs/cgroup/user.slice", "/sys/fs/cgroup"));
+  EXPECT_THAT(cgroupFolders("4:memory:/x\n3:cpuset:/\n1:cpu,cpuacct:/y", "cpu"),
+              ElementsAre("/sys/fs/cgroup/cpu/y", "/sys/fs/cgroup/cpu"));
+  EXPECT_THAT(cgroupFolders("\nbad\n7:x\n:::", "cpu"), ElementsAre());
 }
 
 class CpuTargets : public testing::Test {

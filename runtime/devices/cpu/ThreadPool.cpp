@@ -7,11 +7,12 @@
 
 #include "runtime/devices/cpu/ThreadPool.h"
 
+#include "runtime/memory/Cgroup.h"
+
 #include <algorithm>
 #include <chrono>
 #include <climits>
 #include <csignal>
-#include <cstdio>
 #include <fstream>
 #include <linux/futex.h>
 #include <sched.h>
@@ -37,26 +38,17 @@ void pauseBriefly() {
 #endif
 }
 
-/// CPUs' worth of time that a cgroup (v2, then v1) grants, or 0 for no limit.
-int cgroupQuota() {
+/// CPUs' worth of time that a cgroup folder grants, or 0 for no limit.
+double quotaOf(const std::string &folder) {
+  std::ifstream version2(folder + "/cpu.max"); // "max 100000" or two numbers
   double quota = 0, period = 0;
-  std::ifstream v2("/sys/fs/cgroup/cpu.max");
-  std::string first;
-  if (v2 >> first >> period) {
-    if (first == "max")
-      return 0;
-    quota = std::atof(first.c_str());
-  } else {
-    std::ifstream quotaFile("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-    std::ifstream periodFile("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-    if (!(quotaFile >> quota) || !(periodFile >> period))
-      return 0;
+  if (!(version2 >> quota >> period)) {
+    quota = static_cast<double>(
+        readNumber(folder + "/cpu.cfs_quota_us").value_or(0)); // -1: no limit
+    period = static_cast<double>(
+        readNumber(folder + "/cpu.cfs_period_us").value_or(0));
   }
-  if (quota <= 0 || period <= 0)
-    return 0;
-  // Rounded down: a thread beyond the quota is throttled in mid-launch, and
-  // all others wait for it at the barrier.
-  return std::max(1, static_cast<int>(quota / period));
+  return quota > 0 && period > 0 ? quota / period : 0;
 }
 
 } // namespace
@@ -66,8 +58,11 @@ int availableThreads() {
   cpu_set_t set;
   if (::sched_getaffinity(0, sizeof set, &set) == 0)
     threads = CPU_COUNT(&set);
-  if (int quota = cgroupQuota())
-    threads = std::min(threads, quota);
+  // Rounded down: a thread beyond the quota is throttled in mid-launch, and all
+  // others wait for it at the barrier.
+  for (const std::string &folder : cgroupFolders("cpu"))
+    if (double quota = quotaOf(folder); quota > 0)
+      threads = std::min(threads, static_cast<int>(quota));
   return std::max(1, threads);
 }
 

@@ -18,7 +18,7 @@ namespace quipu {
 struct ConversionScope {
   mlir::ModuleOp module;
   mlir::SymbolTable &symbols;
-  mlir::Block *entry; // of the function; parameters stand at its start
+  mlir::Block *entry;       // of the function; parameters stand at its start
   mlir::IRMapping &mapping; // llama values -> kernel values
   /// Values whose leading dimension counts selected rows; others count tokens.
   llvm::DenseSet<mlir::Value> &rowValues;

@@ -132,7 +132,38 @@ LogicalResult DecoderOp::verifyRegions() {
   return failure(inside.wasInterrupted());
 }
 
+/// Checks that `decoder` is there exactly where rows of `tensor` are quantized.
+static LogicalResult verifyDecoder(Operation *op, RankedTensorType tensor,
+                                   bool hasDecoder) {
+  std::optional<ElementType> type = llama::elementType(tensor.getElementType());
+  if (!type)
+    return op->emitOpError() << "has no stored form for " << tensor;
+  if (isQuantized(*type) != hasDecoder)
+    return op->emitOpError() << (hasDecoder ? "expected no decoder for "
+                                            : "expected a decoder for ")
+                             << tensor;
+  return success();
+}
+
+/// Checks that every one of `columns` is a vector of `size` elements.
+static LogicalResult verifyColumns(Operation *op, ValueRange columns,
+                                   int64_t size) {
+  for (Value column : columns) {
+    auto type = cast<RankedTensorType>(column.getType());
+    if (type.getRank() != 1 || type.getDimSize(0) != size)
+      return op->emitOpError()
+             << "expected columns of " << size << " elements, found " << type;
+  }
+  return success();
+}
+
 LogicalResult PrologueOp::verifyRegions() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  if (source.getRank() != 2)
+    return emitOpError() << "expected a source of rows, found " << source;
+  if (failed(verifyDecoder(*this, source, bool(getDecoder()))) ||
+      failed(verifyColumns(*this, getColumns(), source.getDimSize(1))))
+    return failure();
   if (!getMap().empty() &&
       failed(verifyPayload(*this, getMap(), "map", 1 + getColumns().size(), 1)))
     return failure();
@@ -174,6 +205,38 @@ FlatSymbolRefAttr SegmentOp::getDecoder(unsigned i) {
   return dyn_cast<FlatSymbolRefAttr>((*getDecoders())[i]);
 }
 
+/// Checks that the weights of `op` are matrices over the prologue's K that its
+/// decoders fit, and that two of them have the same shape.
+static LogicalResult verifyWeights(SegmentOp op) {
+  OperandRange weights = op.getWeights();
+  if (op.getDecoders() && op.getDecoders()->size() != weights.size())
+    return op.emitOpError()
+           << "expected one decoder a weight, found " << weights.size()
+           << " weights and " << op.getDecoders()->size() << " decoders";
+  PrologueOp prologue = getPrologue(op->getParentOp());
+  for (auto [i, weight] : llvm::enumerate(weights)) {
+    auto type = cast<RankedTensorType>(weight.getType());
+    if (type.getRank() != 2 ||
+        type.getShape() !=
+            cast<RankedTensorType>(weights[0].getType()).getShape())
+      return op.emitOpError()
+             << "expected weights of one (N, K) shape, found " << type;
+    if (failed(verifyDecoder(op, type, bool(op.getDecoder(i)))))
+      return failure();
+    if (!prologue)
+      continue;
+    auto source = cast<RankedTensorType>(prologue.getSource().getType());
+    if (type.getDimSize(1) == source.getDimSize(1))
+      continue;
+    auto diagnostic = op.emitOpError()
+                      << "expected weights of " << source.getDimSize(1)
+                      << " inputs, found " << type;
+    diagnostic.attachNote(prologue.getLoc()) << "activations come from here";
+    return diagnostic;
+  }
+  return success();
+}
+
 LogicalResult SegmentOp::verifyRegions() {
   bool pairs =
       getCouple() == Couple::half || getCouple() == Couple::interleaved;
@@ -185,6 +248,13 @@ LogicalResult SegmentOp::verifyRegions() {
   if (weights == 0 && getElements().empty() &&
       !getPrologue((*this)->getParentOp()))
     return emitOpError() << "expected weights, elements or a prologue";
+  if (failed(verifyWeights(*this)) ||
+      failed(verifyColumns(*this, getColumns(), getOutputs())))
+    return failure();
+  for (Value element : getElements())
+    if (cast<RankedTensorType>(element.getType()).getDimSize(1) != getOutputs())
+      return emitOpError() << "expected elements of " << getOutputs()
+                           << " columns, found " << element.getType();
   if (pairs && (!getHeadDim() || *getHeadDim() <= 0 || *getHeadDim() % 2 ||
                 getOutputs() % *getHeadDim()))
     return emitOpError() << "expected an even head_dim that divides "

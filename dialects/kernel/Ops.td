@@ -88,6 +88,11 @@ def Kernel_DecodedOp : Kernel_Op<"decoded", [Pure, Terminator,
   let summary = "a block's elements: scale * quant + offset, part by part";
   let description = [{
     One scale a part; offsets for all parts or for none. Quants are signed.
+
+    ```mlir
+    kernel.decoded quants(%q0, %q1 : vector<16xi8>, vector<16xi8>)
+                   scales(%d, %d) offsets(%m, %m)
+    ```
   }];
   let arguments = (ins Variadic<VectorOfRankAndType<[1], [I8]>>:$quants,
                        Variadic<F32>:$scales, Variadic<F32>:$offsets);
@@ -131,6 +136,17 @@ def Kernel_MatvecOp : Kernel_RowSkeleton<"matvec"> {
     epilogue of n's segment on couples of y. Results: one per segment with
     destination `result` or `argmax`, in order; then the KV cache if a segment
     writes keys or values.
+
+    ```mlir
+    %o = kernel.matvec "layers.0.attn.o" tokens -> tensor<?x576xf32> {
+      kernel.prologue %a : tensor<?x576xf32>
+      kernel.segment single into result
+          weights(%w : tensor<576x576x!llama.q4_1>) decoders [@q4_1] {
+      ^bb0(%y: f32):
+        kernel.yield %y : f32
+      }
+    }
+    ```
   }];
 }
 
@@ -139,6 +155,18 @@ def Kernel_MatmulOp : Kernel_RowSkeleton<"matmul"> {
   let description = [{
     The same formula as kernel.matvec, for any T: weights are decoded once per
     tile and used for all its tokens.
+
+    ```mlir
+    %next = kernel.matmul "lm_head" rows schedule <row_tile = 32, token_tile = 4>
+        -> tensor<?xi32> {
+      kernel.prologue %x : tensor<?x576xf32>
+      kernel.segment single into argmax
+          weights(%head : tensor<49152x576xbf16>) {
+      ^bb0(%y: f32):
+        kernel.yield %y : f32
+      }
+    }
+    ```
   }];
 }
 
@@ -148,6 +176,16 @@ def Kernel_RowwiseOp : Kernel_RowSkeleton<"rowwise"> {
     Segments have no weights. With a prologue, y[t, n] = scale[t] * map(x[t, n])
     enters the epilogue as in kernel.matmul; without one, epilogues only see what
     they read. Gathers rows where the prologue has `rows`.
+
+    ```mlir
+    %x = kernel.rowwise "embed" tokens -> tensor<?x576xf32> {
+      kernel.prologue %table : tensor<49152x576xf16> rows(%tokens : tensor<?xi32>)
+      kernel.segment single into result {
+      ^bb0(%e: f32):
+        kernel.yield %e : f32
+      }
+    }
+    ```
   }];
 }
 
@@ -247,7 +285,7 @@ def Kernel_SegmentOp : Kernel_Op<"segment", [AttrSizedOperandSegments, Pure]> {
     (`elements` `(` $elements^ `:` type($elements) `)`)?
     (`columns` `(` $columns^ `:` type($columns) `)`)?
     (`angles` `(` $angles^ `:` type($angles) `)`)?
-    (`kv` `(` $kv^ `:` type($kv) `,` $slots `:` type($slots) `)`)?
+    (`kv` `(` $kv^ `:` qualified(type($kv)) `,` $slots `:` type($slots) `)`)?
     $epilogue attr-dict
   }];
   let hasRegionVerifier = 1;
@@ -290,7 +328,7 @@ class Kernel_AttentionOp<string mnemonic> : Kernel_Op<mnemonic, [Pure,
   let assemblyFormat = [{
     $label $query `,` $kv `,` $positions `,` $sequences `,` $pages `scale` $scale
     (`schedule` $schedule^)? attr-dict
-    `:` type($query) `,` type($kv) `,` type($positions) `,` type($pages)
+    `:` type($query) `,` qualified(type($kv)) `,` type($positions) `,` type($pages)
   }];
   let extraClassDeclaration = [{
     int64_t getHeadDim() { return getKv().getType().getHeadDim(); }
@@ -309,6 +347,12 @@ def Kernel_AttentionDecodeOp : Kernel_AttentionOp<"attention_decode"> {
     of the context (KernelDims::splits ranges of splitLength). Each leaves, per
     query head, a maximum, a sum of exponentials and a weighted sum of values;
     `merge` combines the ranges, of which later ones may be empty.
+
+    ```mlir
+    %o = kernel.attention_decode "layers.0.attention" %q, %kv, %positions,
+        %sequences, %pages scale 0.125 : tensor<?x576xf32>,
+        !llama.kv<3, 64, page 64, f16>, tensor<?xi32>, tensor<?x?xi32>
+    ```
   }];
 }
 
@@ -317,6 +361,13 @@ def Kernel_AttentionPrefillOp : Kernel_AttentionOp<"attention_prefill"> {
   let description = [{
     A tile is one work item (consecutive tokens of one sequence) and one KV head;
     an online softmax runs over the context in steps of kv_tile.
+
+    ```mlir
+    %o = kernel.attention_prefill "layers.0.attention" %q, %kv, %positions,
+        %sequences, %pages scale 0.125 schedule <token_tile = 16, kv_tile = 64>
+        : tensor<?x576xf32>, !llama.kv<3, 64, page 64, f16>, tensor<?xi32>,
+          tensor<?x?xi32>
+    ```
   }];
 }
 

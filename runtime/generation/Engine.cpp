@@ -119,6 +119,9 @@ Engine::checkRequests(std::span<const StepRequest> requests) const {
     return Error{"step: expected at most " + std::to_string(limits.sequences) +
                  " sequences, found " + std::to_string(requests.size())};
   for (const StepRequest &request : requests) {
+    if (request.tokens.empty())
+      return Error{"step: expected at least one token of each sequence, "
+                   "found none"};
     int64_t length =
         request.sequence->length() + int64_t(request.tokens.size());
     if (length > limits.context)

@@ -39,7 +39,9 @@ struct WorkItem {
 /// A kernel runs tiles [begin, end) of a launch on one thread. `arguments` are
 /// buffer base addresses in the order of the launch; a KV cache takes two
 /// (keys, values). `scratch` is this thread's own, 64-byte aligned, with at
-/// least the launch's scratchBytes.
+/// least the launch's scratchBytes. begin < end: a launch without tiles is not
+/// called. R may be 0 (all but the last step of a long prompt), so a grid that
+/// does not count rows must bear it. Subnormals are flushed (FTZ and DAZ).
 using KernelFunction = void (*)(void *const *arguments, const KernelDims *dims,
                                 void *scratch, int64_t begin, int64_t end);
 

@@ -157,6 +157,27 @@ TEST(Engine, refusesWhatKernelsMustNotSee) {
   EXPECT_THAT(refusal({1}), HasSubstr("found 33"));
 }
 
+TEST(Engine, refusesStepsThatNoBucketTakes) {
+  EngineOptions options;
+  options.sequences = 2;
+  auto engine = fakeEngine(options);
+  ASSERT_TRUE(engine) << engine.error().message;
+  Sequence a = engine->newSequence(), b = engine->newSequence();
+  auto tokens = someTokens(9);
+  auto refusal = [&](std::vector<StepRequest> requests) {
+    auto result = engine->step(requests);
+    return result ? "accepted" : result.error().message;
+  };
+  EXPECT_THAT(refusal({{&a, tokens}}), HasSubstr("no bucket for 9 tokens"));
+  EXPECT_THAT(refusal({{&a, {tokens.data(), 1}}, {&b, {}}}),
+              HasSubstr("at least one token of each sequence"));
+  EXPECT_THAT(refusal({{&a, {tokens.data(), 1}},
+                       {&b, {tokens.data(), 1}},
+                       {&b, {tokens.data(), 1}}}),
+              HasSubstr("at most 2 sequences, found 3"));
+  EXPECT_EQ(a.length() + b.length(), 0);
+}
+
 TEST(Engine, refusesOptionsThatDoNotFit) {
   EngineOptions options;
   options.context = test::fakeContext + 1;

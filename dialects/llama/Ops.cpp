@@ -59,6 +59,9 @@ LogicalResult EmbeddingOp::verifySymbolUses(SymbolTableCollection &tables) {
     return emitOpError() << "expected " << getTableAttr()
                          << " to be a llama.param";
   auto table = cast<RankedTensorType>(param.getType());
+  if (table.getRank() != 2)
+    return emitOpError() << "expected " << getTableAttr()
+                         << " to be a matrix, found " << table;
   return verifyParam(*this, tables, getTableAttr(),
                      {table.getDimSize(0), columns(getResult())});
 }

@@ -298,7 +298,7 @@ def Llama_YieldOp : Llama_Op<"yield", [Pure, Terminator, ReturnLike,
   let summary = "results of a fusion";
   let description = [{
     ```mlir
-    llama.yield %s : tensor<?x576xf32>
+    llama.yield %x : tensor<?x576xf32>
     ```
   }];
   let arguments = (ins Variadic<AnyType>:$values);

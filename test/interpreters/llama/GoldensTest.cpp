@@ -7,43 +7,30 @@
 
 #include "StepRunner.h"
 
-#include "base/MappedFile.h"
 #include "frontends/OpenModel.h"
 #include "frontends/graph/GraphBuilder.h"
 #include "interpreters/ModelParameters.h"
 #include "passes/llama/Passes.h"
+#include "test/e2e/Golden.h"
 
 #include "mlir/Pass/PassManager.h"
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-
-#include <cmath>
-#include <cstring>
-#include <fstream>
 
 namespace quipu {
 namespace {
 
 constexpr int64_t pageSize = 8; // three or four pages a sequence
 
-class GoldensTest : public testing::TestWithParam<const char *> {
+class GoldensTest : public testing::TestWithParam<std::string> {
 protected:
   void SetUp() override {
-    std::string goldens = "test/e2e/goldens/";
-    std::ifstream file(goldens + GetParam() + ".json");
-    nlohmann::json golden = nlohmann::json::parse(file, nullptr, false);
-    ASSERT_FALSE(golden.is_discarded());
-    tokens = golden["tokens"].get<std::vector<int32_t>>();
-    promptLength = golden["prompt_length"];
-    tokens.pop_back(); // nothing was computed from the last one
-    Result<MappedFile> bin =
-        MappedFile::open(goldens + golden["logits"].get<std::string>());
-    ASSERT_TRUE(bin) << bin.error().message;
-    expected.resize(bin->bytes().size() / sizeof(float));
-    std::memcpy(expected.data(), bin->bytes().data(), bin->bytes().size());
-
-    Result<Model> model = openModel(golden["model"]);
+    Result<LogitsGolden> read = readLogitsGolden(GetParam());
+    ASSERT_TRUE(read) << read.error().message;
+    golden = std::move(*read);
+    // Nothing was computed from the last token.
+    tokens.assign(golden.tokens.begin(), golden.tokens.end() - 1);
+    Result<Model> model = openModel(golden.model);
     ASSERT_TRUE(model) << model.error().message;
     Result<ModelParameters> opened = ModelParameters::open(*model);
     ASSERT_TRUE(opened) << opened.error().message;
@@ -64,9 +51,8 @@ protected:
   DenseTensor prefill() { return runner().run(step, {{0, tokens}}).logits; }
 
   mlir::MLIRContext context;
+  LogitsGolden golden;
   std::vector<int32_t> tokens;
-  size_t promptLength = 0;
-  std::vector<float> expected; // (tokens, vocab)
   std::unique_ptr<ModelParameters> parameters;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::func::FuncOp step;
@@ -81,19 +67,15 @@ std::vector<double> rows(const DenseTensor &tensor, int64_t first,
 
 TEST_P(GoldensTest, PrefillEqualsHuggingFace) {
   DenseTensor logits = prefill();
-  ASSERT_EQ(logits.values.size(), expected.size());
-  double difference = 0, norm = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    difference += std::pow(logits.values[i] - expected[i], 2);
-    norm += std::pow(expected[i], 2);
-  }
-  EXPECT_LE(std::sqrt(difference / norm), 1e-5);
+  std::vector<float> found(logits.values.begin(), logits.values.end());
+  EXPECT_LE(relativeDifference(found, golden.logits), 1e-5);
 }
 
 TEST_P(GoldensTest, GreedyTokensEqualHuggingFace) {
   StepRunner sequence = runner();
-  DenseTensor next = sequence.run(step, {{0, slice(0, promptLength)}}).argmax;
-  for (size_t i = promptLength; i < tokens.size(); ++i) {
+  DenseTensor next =
+      sequence.run(step, {{0, slice(0, golden.promptLength)}}).argmax;
+  for (size_t i = golden.promptLength; i < tokens.size(); ++i) {
     auto token = static_cast<int32_t>(next.values.back());
     ASSERT_EQ(token, tokens[i]);
     next = sequence.run(step, {{0, {token}}}).argmax;
@@ -153,11 +135,11 @@ TEST_P(GoldensTest, FusedEqualsUnfused) {
     return fused->lookupSymbol<mlir::func::FuncOp>(name);
   };
   StepRunner one = runner(), two = runner();
-  std::vector<int32_t> prompt = slice(0, promptLength);
+  std::vector<int32_t> prompt = slice(0, golden.promptLength);
   EXPECT_EQ(one.run(function("prefill_logits"), {{0, prompt}}).logits.values,
-            rows(all, 0, promptLength));
+            rows(all, 0, golden.promptLength));
   two.run(function("prefill_argmax"), {{0, prompt}});
-  for (size_t i = promptLength; i < tokens.size(); ++i) {
+  for (size_t i = golden.promptLength; i < tokens.size(); ++i) {
     StepAnswer answer = one.run(function("decode_logits"), {{0, {tokens[i]}}});
     std::vector<double> row = rows(all, i, i + 1);
     EXPECT_EQ(answer.logits.values, row);
@@ -168,16 +150,9 @@ TEST_P(GoldensTest, FusedEqualsUnfused) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, GoldensTest,
-    testing::Values("mha", "gqa", "mqa", "tied", "bias", "head_dim",
-                    "odd_sizes", "stored_bf16", "stored_f16", "sharded",
-                    "rope_theta", "rope_linear", "rope_llama3", "rope_yarn",
-                    "rope_parameters", "gguf_f32", "gguf_f16", "gguf_bf16",
-                    "gguf_q8_0", "gguf_q4_0", "gguf_q4_1", "gguf_q5_0",
-                    "gguf_q5_1", "gguf_q2_k", "gguf_q3_k", "gguf_q4_k",
-                    "gguf_q5_k", "gguf_q6_k", "gguf_mixed"),
-    [](const auto &info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Models, GoldensTest,
+                         testing::ValuesIn(logitsGoldenNames()),
+                         [](const auto &info) { return info.param; });
 
 } // namespace
 } // namespace quipu

@@ -133,11 +133,13 @@ void TokenizerJsonReader::readVocabulary(const json &vocab) {
                   "the id of '" + entry.key() + "' is not an integer");
     byId.emplace_back(entry->get<int64_t>(), &entry.key());
   }
-  std::sort(byId.begin(), byId.end());
+  std::stable_sort(byId.begin(), byId.end(), [](auto &left, auto &right) {
+    return left.first < right.first;
+  });
   for (size_t i = 0; i < byId.size() && !error; ++i) {
     if (i > 0 && byId[i].first == byId[i - 1].first)
-      return fail("model.vocab", "'" + *byId[i].second + "' and '" +
-                                     *byId[i - 1].second + "' share an id");
+      return fail("model.vocab", "'" + *byId[i - 1].second + "' and '" +
+                                     *byId[i].second + "' share an id");
     setToken(byId[i].first, *byId[i].second, TokenKind::normal, "model.vocab");
   }
 }

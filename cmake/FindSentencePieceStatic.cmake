@@ -1,6 +1,6 @@
 # Finds what scripts/install-sentencepiece built, as the target
-# SentencePiece::Static. Falls back to a shared library of the system, with
-# which packages of SentencePiece models run only where that library is.
+# SentencePiece::Static. A shared library of the system will not do: packages
+# run where there is none.
 set(version 0.2.1) # scripts/install-sentencepiece knows
 if(DEFINED ENV{XDG_CACHE_HOME})
   set(cache $ENV{XDG_CACHE_HOME})
@@ -9,24 +9,17 @@ else()
 endif()
 set(prefix ${cache}/quipu/sentencepiece-${version})
 
-find_library(SentencePieceStatic_LIBRARY libsentencepiece.a HINTS ${prefix}/lib)
-if(NOT SentencePieceStatic_LIBRARY)
-  find_library(SentencePieceStatic_LIBRARY sentencepiece)
-  if(SentencePieceStatic_LIBRARY)
-    message(WARNING "SentencePiece is linked dynamically: run "
-                    "scripts/install-sentencepiece for a static library, "
-                    "remove the CMake cache and configure again")
-  endif()
-endif()
+find_library(SentencePieceStatic_LIBRARY libsentencepiece.a
+             PATHS ${prefix}/lib NO_DEFAULT_PATH)
 find_path(SentencePieceStatic_INCLUDE_DIR sentencepiece_processor.h
-          HINTS ${prefix}/include)
+          PATHS ${prefix}/include NO_DEFAULT_PATH)
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(SentencePieceStatic
   REQUIRED_VARS SentencePieceStatic_LIBRARY SentencePieceStatic_INCLUDE_DIR
   REASON_FAILURE_MESSAGE "run scripts/install-sentencepiece")
 if(SentencePieceStatic_FOUND AND NOT TARGET SentencePiece::Static)
-  add_library(SentencePiece::Static UNKNOWN IMPORTED)
+  add_library(SentencePiece::Static STATIC IMPORTED)
   set_target_properties(SentencePiece::Static PROPERTIES
     IMPORTED_LOCATION ${SentencePieceStatic_LIBRARY}
     INTERFACE_INCLUDE_DIRECTORIES ${SentencePieceStatic_INCLUDE_DIR})

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "frontends/TokenizerSource.h"
+#include "runtime/chat/ChatTemplate.h"
 #include "runtime/tokenizer/StreamDecoder.h"
 
 #include <cstdlib>
@@ -117,7 +118,21 @@ TEST(TokenizerGolden, SmolLm2FromGguf) {
                   "/.cache/quipu/models/SmolLM2-135M-Instruct.Q4_1.gguf";
   if (!std::filesystem::exists(model))
     GTEST_SKIP() << "no " << model << ": scripts/get-model fetches it";
-  compare(open(model), "smollm2");
+  Tokenizer tokenizer = open(model);
+  compare(tokenizer, "smollm2");
+
+  // The prompt in trusted and other pieces has the ids of the whole text.
+  std::optional<ChatTemplate> chat =
+      ChatTemplate::detect(tokenizer.spec().chatTemplate);
+  ASSERT_TRUE(chat);
+  EXPECT_EQ(chat->name(), "smollm2");
+  Result<std::vector<PromptPiece>> pieces = chat->render(
+      {{"user", "\n Why is the sky blue?\n"}, {"assistant", " So."}},
+      ChatContext::of(tokenizer.spec()));
+  ASSERT_TRUE(pieces);
+  EXPECT_EQ(*tokenizer.encode(*pieces, false),
+            *tokenizer.encode(joined(*pieces), {false, true}));
+  EXPECT_EQ(chat->stopIds(tokenizer), (std::vector<int32_t>{2, 0}));
 }
 
 } // namespace

@@ -178,6 +178,17 @@ Result<void> completeModel(Model &model, std::vector<TensorSource> found,
   return {};
 }
 
+Result<void> checkTokenizer(const Model &model) {
+  if (!model.tokenizer)
+    return {};
+  int64_t tokens = int64_t(model.tokenizer->tokens.size());
+  if (tokens > model.config.vocabSize)
+    return Error{model.path + ": the tokenizer has " + std::to_string(tokens) +
+                 " tokens, more than the vocabulary of " +
+                 std::to_string(model.config.vocabSize) + " (vocab_size)"};
+  return {};
+}
+
 Result<void> completeWithoutWeights(Model &model, ElementType type) {
   if (Result<void> checked = checkConfig(model.config, model.path); !checked)
     return checked;

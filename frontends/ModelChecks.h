@@ -40,6 +40,10 @@ Result<void> checkConfig(const ModelConfig &config, const std::string &path);
 Result<void> completeModel(Model &model, std::vector<TensorSource> found,
                            const std::vector<uint64_t> &fileSizes);
 
+/// Checks that the tokenizer, if there is one, gives no id beyond the
+/// embedding.
+Result<void> checkTokenizer(const Model &model);
+
 /// Fills model.tensors of a config alone: file -1, matrices of `type`, norms
 /// and biases f32.
 Result<void> completeWithoutWeights(Model &model, ElementType type);

@@ -336,12 +336,8 @@ Result<Model> openGgufModel(const std::string &path) {
   if (!tokenizer)
     return tokenizer.error();
   model.tokenizer = std::move(*tokenizer);
-  if (model.tokenizer &&
-      int64_t(model.tokenizer->tokens.size()) > model.config.vocabSize)
-    return Error{path + ": tokenizer.ggml.tokens: " +
-                 std::to_string(model.tokenizer->tokens.size()) +
-                 " tokens, but token_embd.weight has " +
-                 std::to_string(model.config.vocabSize) + " rows"};
+  if (Result<void> checked = checkTokenizer(model); !checked)
+    return checked.error();
   Result<GenerationDefaults> generation =
       readGgufGeneration(first, model.tokenizer);
   if (!generation)

@@ -7,6 +7,7 @@
 
 #include "frontends/toml/TomlModel.h"
 #include "base/MappedFile.h"
+#include "base/Utf8.h"
 #include "frontends/ModelChecks.h"
 #include "frontends/OpenModel.h"
 #include "frontends/RopeScaling.h"
@@ -163,6 +164,8 @@ Result<Stated> readTables(const std::string &path) {
     return file.error();
   std::string_view text(reinterpret_cast<const char *>(file->bytes().data()),
                         file->bytes().size());
+  if (!isUtf8(text))
+    return Error{path + ": not UTF-8 text"};
   toml::parse_result parsed = toml::parse(text, path);
   if (!parsed)
     return Error{path + ":" +
@@ -315,12 +318,8 @@ Result<Model> openTomlModel(const std::string &path) {
     if (model->generation.endOfSequenceIds.empty())
       model->generation = std::move(tokenizer->generation);
   }
-  if (model->tokenizer &&
-      int64_t(model->tokenizer->tokens.size()) > model->config.vocabSize)
-    return Error{path + ": the tokenizer has " +
-                 std::to_string(model->tokenizer->tokens.size()) +
-                 " tokens, more than model.vocab_size (" +
-                 std::to_string(model->config.vocabSize) + ")"};
+  if (Result<void> checked = checkTokenizer(*model); !checked)
+    return checked.error();
   return model;
 }
 

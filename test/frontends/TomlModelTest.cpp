@@ -119,8 +119,11 @@ TEST(TomlModel, OneSafetensorsFile) {
 
 TEST(TomlModel, SyntaxErrorsNameTheLine) {
   EXPECT_THAT(messageOf("name = \"x\"\n[model\n"), HasSubstr("m.toml:2: "));
+  EXPECT_THAT(messageOf("[=]\n"), HasSubstr("m.toml:1: "));
+  EXPECT_THAT(messageOf("a = 1\n[ !"), HasSubstr("m.toml:2: "));
   EXPECT_THAT(messageOf("a = 1\na = 2\n"), HasSubstr("m.toml:2: "));
-  EXPECT_THAT(messageOf("name = \"\xff\"\n"), HasSubstr("m.toml:1: "));
+  EXPECT_EQ(messageOf("name = \"\xff\"\n"), "m.toml: not UTF-8 text");
+  EXPECT_THAT(messageOf("a = 1\n\xc3\xa9 = 2\n"), HasSubstr("m.toml:2: "));
   EXPECT_THAT(messageOf("a = " + std::string(100000, '[')),
               HasSubstr("m.toml:1: "));
   EXPECT_THAT(messageOf("a = 99999999999999999999"), HasSubstr("m.toml:1: "));

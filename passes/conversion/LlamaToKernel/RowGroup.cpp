@@ -230,8 +230,8 @@ void RowGroup::buildNorm(llama::RmsNormOp norm, Value source) {
   // 1 / sqrt(sum / K + eps)
   Block *scale = enterPayload(builder, prologue.getScale(), 1, loc);
   int64_t k = cast<RankedTensorType>(source.getType()).getDimSize(1);
-  Value mean = arith::MulFOp::create(builder, loc, scale->getArgument(0),
-                                     constant(builder, loc, 1.0f / k));
+  Value mean = arith::DivFOp::create(builder, loc, scale->getArgument(0),
+                                     constant(builder, loc, float(k)));
   Value shifted = arith::AddFOp::create(
       builder, loc, mean,
       constant(builder, loc, norm.getEps().convertToFloat()));

@@ -130,9 +130,9 @@ func.func @norm_and_residual(%x: tensor<?x576xf32>, %gamma: tensor<576xf32>,
         kernel.yield %s : f32
       } scale {
       ^bb0(%sum: f32):
-        %c = arith.constant 0.00173611111 : f32
+        %c = arith.constant 576.0 : f32
         %eps = arith.constant 1.0e-5 : f32
-        %mean = arith.mulf %sum, %c : f32
+        %mean = arith.divf %sum, %c : f32
         %v = arith.addf %mean, %eps : f32
         %r = math.rsqrt %v : f32
         kernel.yield %r : f32

@@ -8,6 +8,8 @@
 
 #include "dialects/kernel/Skeletons.h"
 
+#include "dialects/llama/FusionBoundary.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringExtras.h"
@@ -18,27 +20,6 @@ using namespace quipu;
 using namespace quipu::llama;
 
 using Refusal = std::optional<std::string>;
-
-/// The op that computes `value`, looking into the fusion that yields it.
-static Value definition(Value value) {
-  if (auto fusion = value.getDefiningOp<FusionOp>()) {
-    auto yield = cast<YieldOp>(fusion.getBody().front().getTerminator());
-    return yield.getValues()[cast<OpResult>(value).getResultNumber()];
-  }
-  return value;
-}
-
-/// Ops that read `value`, looking beyond the fusions that yield it.
-static void collectUsers(Value value, SmallVectorImpl<Operation *> &users) {
-  for (OpOperand &use : value.getUses()) {
-    if (isa<YieldOp>(use.getOwner()))
-      collectUsers(
-          use.getOwner()->getParentOp()->getResult(use.getOperandNumber()),
-          users);
-    else
-      users.push_back(use.getOwner());
-  }
-}
 
 namespace {
 
@@ -137,9 +118,7 @@ Refusal Group::refuse(ArrayRef<Operation *> ops) {
 }
 
 Refusal Group::refuseOtherReaders(Value value, Operation *reader) {
-  SmallVector<Operation *> users;
-  collectUsers(value, users);
-  for (Operation *user : users)
+  for (Operation *user : readers(value))
     if (user != reader)
       return ("the result of " +
               value.getDefiningOp()->getName().getStringRef() +

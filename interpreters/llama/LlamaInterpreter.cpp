@@ -1,7 +1,8 @@
 //===- LlamaInterpreter.cpp - Runs graphs in double precision -------------===//
 //
 // One function an op. Shapes as in dialects/llama/Ops.td: T tokens, R rows, H
-// hidden_size, D head_dim.
+// hidden_size, D head_dim. One file, because the meaning of the dialect should
+// be read in one place.
 //
 //===----------------------------------------------------------------------===//
 

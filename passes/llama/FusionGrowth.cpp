@@ -26,35 +26,6 @@ static YieldOp yieldOf(FusionOp fusion) {
   return cast<YieldOp>(fusion.getBody().front().getTerminator());
 }
 
-Value llama::definition(Value value) {
-  if (auto fusion = value.getDefiningOp<FusionOp>())
-    return yieldOf(fusion).getValues()[cast<OpResult>(value).getResultNumber()];
-  return value;
-}
-
-SmallVector<Operation *> llama::readers(Value value) {
-  SmallVector<Operation *> found;
-  for (OpOperand &use : value.getUses()) {
-    if (auto yield = dyn_cast<YieldOp>(use.getOwner()))
-      llvm::append_range(found, readers(yield->getParentOp()->getResult(
-                                    use.getOperandNumber())));
-    else
-      found.push_back(use.getOwner());
-  }
-  return found;
-}
-
-/// The fusion that `op` is in, or null.
-static FusionOp fusionOf(Operation *op) {
-  return dyn_cast<FusionOp>(op->getParentOp());
-}
-
-/// `op`, or the fusion it is in.
-static Operation *outermost(Operation *op) {
-  FusionOp fusion = fusionOf(op);
-  return fusion ? fusion.getOperation() : op;
-}
-
 bool llama::inGroup(Operation *op, LinearOp linear) {
   return outermost(op) == outermost(linear);
 }

@@ -9,7 +9,7 @@
 #ifndef QUIPU_PASSES_LLAMA_FUSIONGROWTH_H
 #define QUIPU_PASSES_LLAMA_FUSIONGROWTH_H
 
-#include "dialects/llama/Dialect.h"
+#include "dialects/llama/FusionBoundary.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -17,13 +17,6 @@ namespace quipu::llama {
 
 /// The bucket that `function` is a clone for, or null.
 BucketAttr bucketOf(mlir::func::FuncOp function);
-
-/// `value`, or what a fusion yields for it where it is the result of one.
-mlir::Value definition(mlir::Value value);
-
-/// The ops that read `value`, those behind the boundary of a fusion included;
-/// yields are not among them.
-llvm::SmallVector<mlir::Operation *> readers(mlir::Value value);
 
 /// Whether `op` is already in the group of `linear`.
 bool inGroup(mlir::Operation *op, LinearOp linear);

@@ -24,11 +24,6 @@ static LogicalResult verifyFusion(FusionOp fusion, BucketAttr bucket) {
   return success();
 }
 
-/// The position of `op` in the function, for ops in fusions that of the fusion.
-static Operation *outermost(Operation *op) {
-  return isa<FusionOp>(op->getParentOp()) ? op->getParentOp() : op;
-}
-
 /// A KV value has one append at most, and its readers precede it.
 static LogicalResult verifyLinearKv(Value kv) {
   SmallVector<Operation *> appends =

@@ -109,3 +109,29 @@ func.func @old_cache_is_read(%x: tensor<?x64xf32>, %p: tensor<?xi32>,
       : !llama.kv<2, 16, page 64, f16>, tensor<?x32xf32>, tensor<?xi32>
   return %a, %kv1 : tensor<?x64xf32>, !llama.kv<2, 16, page 64, f16>
 }
+
+// The second append follows one that stores what the group computes, so it
+// cannot be in the group.
+// CHECK-LABEL: func.func @append_behind_its_own_query
+// CHECK:         llama.fusion "wq_wk_wv"
+// CHECK:           llama.rope
+// CHECK:           llama.rope
+// CHECK-NEXT:      llama.yield
+// CHECK:         llama.kv_append
+// CHECK:         llama.kv_append
+func.func @append_behind_its_own_query(%x: tensor<?x64xf32>,
+    %p: tensor<?xi32>, %s: tensor<?xi32>, %s2: tensor<?xi32>,
+    %kv: !llama.kv<2, 16, page 64, f16>) -> !llama.kv<2, 16, page 64, f16> {
+  // expected-remark @below {{llama.rope not fused into "wq_wk_wv": the group reads what is computed from its own results}}
+  %q, %k, %v = llama.linear %x, [@wq, @wk, @wv] : tensor<?x64xf32>
+      -> tensor<?x64xf32>, tensor<?x32xf32>, tensor<?x32xf32>
+  %rq = llama.rope %q, %p, @rope half head_dim 16 : tensor<?x64xf32>, tensor<?xi32>
+  // expected-remark @below {{llama.kv_append not fused into "wk": keys and values are one result}}
+  %t = llama.linear %rq, [@wk] : tensor<?x64xf32> -> tensor<?x32xf32>
+  %kv1 = llama.kv_append %kv, %t, %t, %s
+      : !llama.kv<2, 16, page 64, f16>, tensor<?x32xf32>, tensor<?xi32>
+  %rk = llama.rope %k, %p, @rope half head_dim 16 : tensor<?x32xf32>, tensor<?xi32>
+  %kv2 = llama.kv_append %kv1, %rk, %v, %s2
+      : !llama.kv<2, 16, page 64, f16>, tensor<?x32xf32>, tensor<?xi32>
+  return %kv2 : !llama.kv<2, 16, page 64, f16>
+}

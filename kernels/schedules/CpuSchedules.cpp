@@ -6,6 +6,8 @@
 
 #include "kernels/schedules/CpuSchedules.h"
 
+#include "dialects/llama/StoredTypes.h"
+
 #include <algorithm>
 
 using namespace mlir;
@@ -30,12 +32,32 @@ ScheduleAttr quipu::chooseTiles(Operation *skeleton, int64_t maxTokens) {
   return tiles(1, 4, 0);
 }
 
+/// Whether a weight of `skeleton` is stored in blocks of 256, whose decoding
+/// keeps several registers of scales.
+static bool hasLargeBlocks(Operation *skeleton) {
+  for (kernel::SegmentOp segment : kernel::getSegments(skeleton))
+    for (Value weight : segment.getWeights()) {
+      auto type = cast<RankedTensorType>(weight.getType());
+      if (blockElements(*llama::elementType(type.getElementType())) > 32)
+        return true;
+    }
+  return false;
+}
+
 ScheduleAttr quipu::chooseVariant(Operation *skeleton,
                                   const CpuVariant &variant) {
   ScheduleAttr tiles = kernel::getSchedule(skeleton);
+  auto complete = [&](int64_t rowUnroll, int64_t tokenUnroll,
+                      Arithmetic arithmetic) {
+    return ScheduleAttr::get(skeleton->getContext(), tiles.getRowTile(),
+                             tiles.getTokenTile(), tiles.getKvTile(),
+                             variant.lanes, rowUnroll, tokenUnroll, arithmetic);
+  };
   bool wide = variant.registers == 32;
-  return ScheduleAttr::get(skeleton->getContext(), tiles.getRowTile(),
-                           tiles.getTokenTile(), tiles.getKvTile(),
-                           variant.lanes, wide ? 6 : 3, wide ? 4 : 3,
-                           Arithmetic::f32);
+  if (isa<kernel::MatvecOp>(skeleton))
+    return complete(wide && !hasLargeBlocks(skeleton) ? 8 : 4, 1,
+                    Arithmetic::f32);
+  if (isa<kernel::MatmulOp>(skeleton))
+    return complete(wide ? 4 : 2, 4, Arithmetic::f32);
+  return complete(wide ? 6 : 3, wide ? 4 : 3, Arithmetic::f32);
 }

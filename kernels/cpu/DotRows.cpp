@@ -1,0 +1,170 @@
+//===- DotRows.cpp - Weight rows times activations ------------------------===//
+//
+// Rows x tokens accumulators, each a register along K:
+//
+//            x[0] ----------- K ----------->
+//            x[1] -------------------------->
+//   w[0] K   a00 a01
+//   w[1] K   a10 a11          one load of x serves all rows, one of w (and its
+//   ...                       decoding) all tokens
+//
+// Every row is a stream of its own, so that `rows` cache lines are in flight
+// beside those of the hardware prefetcher. Floor: the bytes of the weights.
+//
+//===----------------------------------------------------------------------===//
+
+#include "kernels/cpu/DotRows.h"
+
+#include "base/ElementType.h"
+#include "dialects/llama/StoredTypes.h"
+
+using namespace mlir;
+using namespace quipu;
+using namespace quipu::cpu;
+
+namespace {
+struct DotEmitter {
+  KernelFunction &f;
+  const WeightRows &weights;
+  const ActivationRows &activations;
+  int64_t lanes;
+
+  /// Products of one register (elements at + offset...) or block; `sums` is
+  /// [token][row].
+  void floatStep(Value at, int64_t offset, std::optional<int64_t> valid,
+                 SmallVector<Value> &sums);
+  void blockStep(Value index, int64_t offset, SmallVector<Value> &sums);
+  Value activation(Value from, int64_t token, int64_t element);
+  SmallVector<Value> accumulateFloats(SmallVector<Value> sums);
+  SmallVector<Value> accumulateBlocks(SmallVector<Value> sums);
+  SmallVector<Value> transpose(ArrayRef<Value> sums);
+};
+} // namespace
+
+Value DotEmitter::activation(Value from, int64_t token, int64_t element) {
+  return f.load(f.floats(lanes),
+                f.at(from, token * activations.stride + element * 4),
+                lanes * 4);
+}
+
+void DotEmitter::floatStep(Value at, int64_t offset,
+                           std::optional<int64_t> valid,
+                           SmallVector<Value> &sums) {
+  int64_t bytes = weights.stored.getIntOrFloatBitWidth() / 8;
+  Value from = f.element(activations.first, at, 4);
+  Value row = f.element(weights.first, at, bytes);
+  SmallVector<Value> x;
+  for (int64_t token = 0; token < activations.count; ++token)
+    x.push_back(activation(from, token, offset));
+  for (int64_t r = 0; r < weights.count; ++r) {
+    Value w = f.loadFloats(f.at(row, r * weights.stride + offset * bytes),
+                           weights.stored, lanes, valid);
+    for (int64_t token = 0; token < activations.count; ++token) {
+      Value &sum = sums[token * weights.count + r];
+      sum = f.fma(w, x[token], sum);
+    }
+  }
+}
+
+SmallVector<Value> DotEmitter::accumulateFloats(SmallVector<Value> sums) {
+  int64_t whole = weights.columns / lanes;
+  int64_t unroll = std::min<int64_t>(whole, sums.size() <= 8 ? 2 : 1);
+  int64_t main = unroll ? whole / unroll * unroll : 0;
+  if (main)
+    sums = f.loop(f.i64(0), f.i64(main * lanes), unroll * lanes, sums,
+                  [&](Value at, ValueRange carried) {
+                    SmallVector<Value> next(carried);
+                    for (int64_t i = 0; i < unroll; ++i)
+                      floatStep(at, i * lanes, {}, next);
+                    return next;
+                  });
+  for (int64_t i = main; i < whole; ++i)
+    floatStep(f.i64(0), i * lanes, {}, sums);
+  if (int64_t rest = weights.columns % lanes)
+    floatStep(f.i64(0), whole * lanes, rest, sums);
+  return sums;
+}
+
+void DotEmitter::blockStep(Value index, int64_t offset,
+                           SmallVector<Value> &sums) {
+  const BlockDecoder &decoder = *weights.decoder;
+  Value from = f.element(activations.first, index, decoder.elements * 4);
+  Value first = f.element(weights.first, index, decoder.bytes);
+  int64_t firstElement = offset * decoder.elements;
+  SmallVector<DecodedBlock> blocks;
+  for (int64_t r = 0; r < weights.count; ++r)
+    blocks.emplace_back(
+        f, decoder, f.at(first, r * weights.stride + offset * decoder.bytes));
+  for (auto [g, group] : llvm::enumerate(decoder.groups)) {
+    if (activations.count == 1) {
+      SmallVector<Value> x;
+      for (int64_t i = 0; i < group.chunks; ++i)
+        x.push_back(
+            activation(from, 0, firstElement + (group.firstChunk + i) * lanes));
+      Value sumX;
+      auto sumOfX = [&, g = g]() -> Value {
+        int64_t groups = decoder.groups.size();
+        if (!sumX)
+          sumX = f.splat(
+              f.load(f.floats(1),
+                     f.at(f.element(activations.sums, index, groups * 4),
+                          (offset * groups + g) * 4),
+                     4),
+              lanes);
+        return sumX;
+      };
+      for (int64_t r = 0; r < weights.count; ++r)
+        sums[r] = blocks[r].dot(group, sums[r], x, sumOfX);
+      continue;
+    }
+    for (int64_t i = 0; i < group.chunks; ++i) {
+      int64_t chunk = group.firstChunk + i;
+      SmallVector<Value> w;
+      for (int64_t r = 0; r < weights.count; ++r)
+        w.push_back(blocks[r].weights(group, chunk));
+      for (int64_t token = 0; token < activations.count; ++token) {
+        Value x = activation(from, token, firstElement + chunk * lanes);
+        for (int64_t r = 0; r < weights.count; ++r) {
+          Value &sum = sums[token * weights.count + r];
+          sum = f.fma(w[r], x, sum);
+        }
+      }
+    }
+  }
+}
+
+SmallVector<Value> DotEmitter::accumulateBlocks(SmallVector<Value> sums) {
+  int64_t blocks = weights.columns / weights.decoder->elements;
+  return f.loop(f.i64(0), f.i64(blocks), 1, sums,
+                [&](Value index, ValueRange carried) {
+                  SmallVector<Value> next(carried);
+                  blockStep(index, 0, next);
+                  return next;
+                });
+}
+
+/// One vector of row sums a token; as many sums as a register has lanes are
+/// reduced at once.
+SmallVector<Value> DotEmitter::transpose(ArrayRef<Value> sums) {
+  int64_t rows = weights.count;
+  SmallVector<Value> result;
+  for (int64_t token = 0; token < activations.count;) {
+    int64_t tokens = llvm::bit_floor(
+        uint64_t(std::min(activations.count - token, lanes / rows)));
+    Value all = f.sums(sums.slice(token * rows, tokens * rows));
+    for (int64_t i = 0; i < tokens; ++i)
+      result.push_back(tokens * rows == 1 ? all : f.slice(all, i * rows, rows));
+    token += tokens;
+  }
+  return result;
+}
+
+SmallVector<Value> cpu::dotRows(KernelFunction &f, const WeightRows &weights,
+                                const ActivationRows &activations) {
+  DotEmitter emitter{f, weights, activations, f.variant.lanes};
+  SmallVector<Value> sums(weights.count * activations.count,
+                          f.f32(0, emitter.lanes));
+  sums = weights.decoder ? emitter.accumulateBlocks(std::move(sums))
+                         : emitter.accumulateFloats(std::move(sums));
+  return emitter.transpose(sums);
+}

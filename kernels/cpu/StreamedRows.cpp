@@ -1,0 +1,147 @@
+//===- StreamedRows.cpp - Matvec, and matmul of few tokens ----------------===//
+//
+// A tile is some couples of a segment for 1 to 8 tokens:
+//
+//   prepare   activations of the tokens -> scratch (f32), once a token tile
+//   compute   row_unroll rows x token_unroll tokens at a time (DotRows.h);
+//             sums -> scratch, [token][member][couple]
+//   finish    the epilogue of each token over the couples
+//
+// Weights are read once for every token_unroll tokens, and from memory once.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/kernel/Tiling.h"
+#include "kernels/cpu/Activations.h"
+#include "kernels/cpu/RowKernel.h"
+
+using namespace mlir;
+using namespace quipu;
+using namespace quipu::cpu;
+
+namespace {
+/// Where things are in scratch memory.
+class Streamed {
+public:
+  Streamed(RowKernel &kernel, int64_t maxTokens);
+  void prepare(Value firstToken, Value tokens);
+  void compute(const RowKernel::Tile &tile);
+
+private:
+  int64_t tokenFloats() const {
+    return kernel.maxMembers() * kernel.memberFloats();
+  }
+  void dotMember(const RowKernel::Tile &tile, int64_t member, Value firstToken,
+                 int64_t tokens);
+
+  RowKernel &kernel;
+  KernelFunction &f;
+  int64_t maxTokens, unroll;
+  bool hasScale = false;
+  Value activations; // (tokens, padded) f32
+  Value scales;      // (tokens) f32
+  Value sums;        // (tokens, members, memberFloats) f32
+  /// Sums of runs of activations of matvec, by the length of a run.
+  llvm::DenseMap<int64_t, Value> runSums;
+};
+} // namespace
+
+Streamed::Streamed(RowKernel &kernel, int64_t maxTokens)
+    : kernel(kernel), f(kernel.f), maxTokens(maxTokens),
+      unroll(
+          std::clamp<int64_t>(kernel.schedule.getTokenUnroll(), 1, maxTokens)) {
+  // Groups of tokens may run past the last one, over memory of no meaning.
+  int64_t rows = (maxTokens + unroll - 1) / unroll * unroll;
+  activations = f.scratch(rows * kernel.padded * 4);
+  scales = f.scratch(rows * 4);
+  sums = f.scratch(rows * tokenFloats() * 4);
+}
+
+void Streamed::prepare(Value firstToken, Value tokens) {
+  auto one = [&](Value i) {
+    Value scale =
+        prepareRow(f, kernel.prologue, f.add(firstToken, i),
+                   f.element(activations, i, kernel.padded * 4), kernel.padded);
+    hasScale = bool(scale);
+    if (scale)
+      f.store(scale, f.element(scales, i, 4), 4);
+  };
+  if (maxTokens > 1) {
+    f.loop(f.i64(0), tokens, 1, one);
+    return;
+  }
+  one(f.i64(0));
+  for (const auto &segment : kernel.segments)
+    for (int64_t m = 0; m < segment->members; ++m) {
+      const BlockDecoder *decoder = segment->decoder(m);
+      int64_t run = decoder ? decoder->sumElements() : 0;
+      if (run == 0 || runSums.contains(run))
+        continue;
+      runSums[run] = f.scratch(kernel.columns / run * 4);
+      prepareSums(f, activations, kernel.columns, run, runSums[run]);
+    }
+}
+
+void Streamed::dotMember(const RowKernel::Tile &tile, int64_t member,
+                         Value firstToken, int64_t tokens) {
+  int64_t group = tile.segment.alignedCouples(kernel.schedule.getRowUnroll());
+  Value end = f.add(tile.firstCouple, tile.couples);
+  f.loop(tile.firstCouple, end, group, [&](Value couple) {
+    WeightRows rows = tile.segment.rows(member, couple, group);
+    Value runs;
+    if (tokens == 1 && rows.decoder && rows.decoder->sumElements())
+      runs = runSums[rows.decoder->sumElements()];
+    ActivationRows x{f.element(activations, firstToken, kernel.padded * 4),
+                     kernel.padded * 4, tokens, runs};
+    SmallVector<Value> results = dotRows(f, rows, x);
+    Value memory = f.element(sums, firstToken, tokenFloats() * 4);
+    Value to = f.element(kernel.sumsAt(memory, tile.firstCouple).first,
+                         f.sub(couple, tile.firstCouple), 4);
+    for (auto [token, values] : llvm::enumerate(results))
+      f.store(values, f.at(to, (token * tokenFloats() +
+                                member * kernel.memberFloats()) *
+                                   4));
+  });
+}
+
+void Streamed::compute(const RowKernel::Tile &tile) {
+  int64_t unroll =
+      std::clamp<int64_t>(kernel.schedule.getTokenUnroll(), 1, maxTokens);
+  for (int64_t member = 0; member < tile.segment.members; ++member) {
+    if (maxTokens == 1)
+      dotMember(tile, member, f.i64(0), 1);
+    else
+      f.loop(f.i64(0), tile.tokens, unroll,
+             [&](Value token) { dotMember(tile, member, token, unroll); });
+  }
+  auto finish = [&](Value i) {
+    Value scale;
+    if (hasScale)
+      scale = f.load(f.floats(1), f.element(scales, i, 4), 4);
+    Sums tokenSums =
+        kernel.sumsAt(f.element(sums, i, tokenFloats() * 4), tile.firstCouple);
+    kernel.finishToken(tile, f.add(tile.firstToken, i), scale, tokenSums);
+  };
+  if (maxTokens == 1)
+    finish(f.i64(0));
+  else
+    f.loop(f.i64(0), tile.tokens, 1, finish);
+}
+
+LogicalResult cpu::emitStreamed(Operation *op, func::FuncOp kernelFunction,
+                                const CpuVariant &variant, ModuleOp module) {
+  RowKernel kernel(op, kernelFunction, variant, module);
+  if (failed(checkSegments(kernel.segments)))
+    return failure();
+  KernelFunction &f = kernel.f;
+  int64_t tokens =
+      isa<kernel::MatvecOp>(op) ? 1 : kernel.schedule.getTokenTile();
+  Streamed streamed(kernel, tokens);
+  kernel.forTiles(
+      [&](Value first, Value count) { streamed.prepare(first, count); },
+      [&](const RowKernel::Tile &tile) { streamed.compute(tile); });
+  f.finish();
+  if (kernel::hasMerge(op))
+    emitArgmaxMerge(op, kernelFunction, variant, module);
+  return success();
+}

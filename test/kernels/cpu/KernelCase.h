@@ -1,0 +1,39 @@
+//===- KernelCase.h - A kernel against the interpreter ----------*- C++ -*-===//
+//
+// Runs one kernel function, given as text, on random tensors: once as compiled
+// code and once in double precision, and measures how far apart they are.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUIPU_TEST_KERNELS_CPU_KERNELCASE_H
+#define QUIPU_TEST_KERNELS_CPU_KERNELCASE_H
+
+#include "CompiledKernel.h"
+
+#include "interpreters/kernel/KernelInterpreter.h"
+
+#include <string>
+
+namespace quipu::test {
+
+struct KernelCase {
+  /// A module with one function; `?` dimensions are `tokens`.
+  std::string text;
+  int64_t tokens = 1;
+  /// Bound that tiles are chosen for; 0: tokens.
+  int64_t maxTokens = 0;
+  /// Contents of the i32 arguments, in order (slots, positions, rows).
+  std::vector<std::vector<int32_t>> indices = {};
+  /// Slots of KV caches.
+  int64_t slots = 0;
+  /// Calls that the launch's tiles are divided among.
+  int calls = 1;
+};
+
+/// The largest ||compiled - reference|| / ||reference|| of any result or KV
+/// cache; infinite where shapes, or indices of argmax, differ.
+double relativeError(const KernelCase &test, const CpuVariant &variant);
+
+} // namespace quipu::test
+
+#endif // QUIPU_TEST_KERNELS_CPU_KERNELCASE_H

@@ -63,12 +63,14 @@ Expected<std::string> quipu::pipelineText(Stage stage,
     auto chosen = chooseFusions(options);
     if (!chosen)
       return chosen.takeError();
-    passes.push_back("llama-specialize-buckets");
+    SmallVector<std::string> fusing;
     for (StringRef name : *chosen)
-      passes.push_back(name == "merge-projections"
+      fusing.push_back(name == "merge-projections"
                            ? "llama-merge-projections"
                            : ("llama-fuse-" + name).str());
-    passes.push_back("llama-verify-fused");
+    fusing.push_back("llama-verify-fused");
+    passes.push_back("llama-specialize-buckets");
+    passes.push_back("func.func(" + join(fusing, ",") + ")");
   }
   if (stage >= Stage::kernel) {
     passes.push_back("llama-to-kernel");

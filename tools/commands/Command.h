@@ -1,0 +1,66 @@
+//===- Command.h - What the commands share ----------------------*- C++ -*-===//
+//
+// A command is a CLI11 subcommand and a function. The `quipu` tool and the stub
+// in front of a compiled package offer the same ones; they differ in how a
+// model becomes a package, which the host of the commands says. No LLVM here.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUIPU_TOOLS_COMMANDS_COMMAND_H
+#define QUIPU_TOOLS_COMMANDS_COMMAND_H
+
+#include "base/Result.h"
+#include "runtime/package/Package.h"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quipu {
+
+/// How a model is to be turned into a package.
+struct LoadRequest {
+  std::string model; // path or id; empty in a stub: the package behind it
+  int optLevel = 2;
+  std::vector<std::string> fuse; // "+norm", "-rope"
+  std::string kvType;            // "f16", ...; empty: chosen by the model
+  std::string cpuTarget;         // empty: the best that the processor runs
+  bool cache = true;             // keep and reuse compiled kernels
+};
+
+/// What a command needs from the program it is part of.
+struct CommandHost {
+  std::function<Result<std::shared_ptr<const Package>>(const LoadRequest &)>
+      load;
+  bool ownPackage = false; // a stub: there is no MODEL to name
+  int status = 0;          // exit status that the command chose
+};
+
+/// Says `error` on stderr as the program's one message; the exit status is 1.
+int fail(const Error &error);
+
+/// Adds MODEL and the options that say how it is compiled.
+void addModelOptions(CLI::App &app, const CommandHost &host,
+                     LoadRequest &request);
+
+/// Each adds one subcommand to `app`; its callback sets host.status.
+void addChatCommand(CLI::App &app, CommandHost &host);
+void addInspectCommand(CLI::App &app, CommandHost &host);
+void addPlanCommand(CLI::App &app, CommandHost &host);
+void addRunCommand(CLI::App &app, CommandHost &host);
+void addTokenizeCommand(CLI::App &app, CommandHost &host);
+
+/// The options and callback of `run` on `app` itself: what a stub does when no
+/// subcommand is named.
+void setUpRun(CLI::App &app, CommandHost &host);
+
+/// Parses the command line and runs what it names. Returns the exit status: 0
+/// done, 1 failed, 2 wrong usage.
+int runApp(CLI::App &app, int argc, char **argv, const CommandHost &host);
+
+} // namespace quipu
+
+#endif // QUIPU_TOOLS_COMMANDS_COMMAND_H

@@ -1,0 +1,178 @@
+//===- CompileCommand.cpp - quipu compile: a model into one file ----------===//
+//
+// Writes a package that runs by itself, or shows what a stage of the
+// compilation made.
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontends/OpenModel.h"
+#include "runtime/package/PackageWriter.h"
+#include "tools/quipu/ModelLoader.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <unistd.h>
+
+using namespace quipu;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct CompileCommandOptions {
+  LoadRequest load;
+  std::string output;
+  std::string emit = "package";
+  std::vector<std::string> targets;
+  std::string weights = "auto";
+  int64_t context = 0;
+  int64_t pageSize = 64;
+  bool stub = true;
+  bool remarks = false;
+};
+
+/// Weights up to this size go inside the package unless asked otherwise.
+constexpr uint64_t embedLimit = uint64_t(4) << 30;
+
+} // namespace
+
+/// The stub that stands in front of packages: beside this executable.
+static Result<std::string> findStub() {
+  std::error_code error;
+  fs::path self = fs::read_symlink("/proc/self/exe", error);
+  fs::path stub = self.parent_path() / "quipu-stub";
+  if (error || !fs::exists(stub, error))
+    return Error{stub.string() + ": the executable part of packages is "
+                                 "missing; --no-stub writes a package without"};
+  return stub.string();
+}
+
+static uint64_t weightBytes(const Model &model) {
+  uint64_t bytes = 0;
+  for (const TensorSource &tensor : model.tensors)
+    bytes += tensor.file >= 0 ? tensor.bytes : 0;
+  return bytes;
+}
+
+/// A line that grows on a terminal; nothing elsewhere.
+static bool showProgress(int64_t done, int64_t total) {
+  if (isatty(STDERR_FILENO) && total > 0)
+    std::fprintf(stderr, "\rwriting weights: %ld of %ld MiB%s",
+                 long(done >> 20), long(total >> 20),
+                 done == total ? "\n" : "");
+  return true;
+}
+
+static Result<void> writeText(const std::string &text,
+                              const std::string &path) {
+  if (path.empty() || path == "-") {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return {};
+  }
+  std::string partial = path + ".partial";
+  std::FILE *file = std::fopen(partial.c_str(), "w");
+  bool done =
+      file && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  done = (!file || std::fclose(file) == 0) && done;
+  std::error_code error;
+  if (done)
+    fs::rename(partial, path, error);
+  if (!done || error) {
+    std::error_code ignored;
+    fs::remove(partial, ignored);
+    return Error{path + ": cannot be written"};
+  }
+  return {};
+}
+
+static Result<void> writeModel(const Model &model,
+                               const CompileCommandOptions &command,
+                               const CompileOptions &options) {
+  if (command.output.empty())
+    return Error{"say where to write the package: -o FILE"};
+  PackageWriteOptions writing;
+  writing.progress = showProgress;
+  uint64_t bytes = weightBytes(model);
+  writing.embedWeights = command.weights == "inside" ||
+                         (command.weights == "auto" && bytes <= embedLimit);
+  if (bytes == 0)
+    writing.embedWeights = false;
+  if (command.stub) {
+    Result<std::string> stub = findStub();
+    if (!stub)
+      return stub.error();
+    writing.stub = *stub;
+  }
+  Result<std::shared_ptr<Package>> package = compileModel(model, options);
+  if (!package)
+    return package.error();
+  return writePackage(**package, command.output, writing);
+}
+
+static Result<void> compile(const CompileCommandOptions &command) {
+  Result<Model> model = openModel(command.load.model);
+  if (!model)
+    return model.error();
+  Result<CompileOptions> options = compileOptions(command.load);
+  if (!options)
+    return options.error();
+  options->targets = command.targets;
+  options->context = command.context;
+  options->pageSize = command.pageSize;
+  if (command.remarks)
+    options->remark = [](const std::string &line) {
+      std::fprintf(stderr, "remark: %s\n", line.c_str());
+    };
+  std::optional<Stage> stage = parseStage(command.emit);
+  if (!stage)
+    return Error{"--emit: unknown stage '" + command.emit + "'"};
+  if (*stage == Stage::package)
+    return writeModel(*model, command, *options);
+  Result<std::string> text = emitStage(*model, *stage, *options);
+  if (!text)
+    return text.error();
+  return writeText(*text, command.output);
+}
+
+void quipu::addCompileCommand(CLI::App &app, CommandHost &host) {
+  CLI::App *command = app.add_subcommand(
+      "compile", "make one file that runs by itself, or show a stage");
+  auto options = std::make_shared<CompileCommandOptions>();
+  addModelOptions(*command, host, options->load);
+  command->add_option("-o,--output", options->output, "file to write")
+      ->type_name("FILE");
+  command
+      ->add_option("--target", options->targets,
+                   "targets, separated by commas; default: all CPU levels")
+      ->delimiter(',')
+      ->type_name("LIST");
+  command
+      ->add_option("--emit", options->emit,
+                   "stop after a stage and print it: llama, fused, kernel, "
+                   "plan, llvm, asm; default: package")
+      ->type_name("STAGE")
+      ->check(CLI::IsMember(
+          {"llama", "fused", "kernel", "plan", "llvm", "asm", "package"}));
+  command
+      ->add_option("--weights", options->weights,
+                   "inside the package, beside it, or auto: inside up to "
+                   "4 GiB")
+      ->check(CLI::IsMember({"auto", "inside", "beside"}));
+  command
+      ->add_option("-c,--ctx-size", options->context,
+                   "longest context in tokens; 0: the model's")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--page-size", options->pageSize,
+                   "tokens of a KV page; a power of two from 16")
+      ->type_name("N")
+      ->check(CLI::IsMember({16, 32, 64, 128, 256}));
+  command->add_flag("!--no-stub", options->stub,
+                    "write a package that only `quipu run` opens");
+  command->add_flag("--remarks", options->remarks,
+                    "say on stderr what was not fused, and why");
+  command->callback([options, &host] {
+    Result<void> done = compile(*options);
+    host.status = done ? 0 : fail(done.error());
+  });
+}

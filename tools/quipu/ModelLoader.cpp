@@ -1,0 +1,84 @@
+//===- ModelLoader.cpp - A model named on the command line ----------------===//
+//
+// Chooses the one target that this processor runs best, so that compiling on
+// first use takes as little time as it can.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/quipu/ModelLoader.h"
+
+#include "base/MappedFile.h"
+#include "compiler/PackageCache.h"
+#include "frontends/OpenModel.h"
+#include "runtime/devices/cpu/CpuFeatures.h"
+#include "runtime/package/CpuTargets.h"
+#include "runtime/package/PackageReader.h"
+
+#include <cstdio>
+#include <filesystem>
+
+using namespace quipu;
+
+Result<bool> quipu::isPackage(const std::string &path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error))
+    return false;
+  Result<MappedFile> file = MappedFile::open(path);
+  if (!file)
+    return file.error();
+  return endsAsPackage(file->bytes());
+}
+
+Result<CompileOptions> quipu::compileOptions(const LoadRequest &request) {
+  CompileOptions options;
+  options.pipeline.optLevel = request.optLevel;
+  options.pipeline.fuse = request.fuse;
+  if (!request.kvType.empty())
+    options.kvType = parseElementType(request.kvType);
+  return options;
+}
+
+/// Name of the target to compile for when the code runs here.
+static Result<std::string> chooseTarget(const std::string &wanted) {
+  std::vector<Target> known;
+  for (const CpuTarget &target : cpuTargets) {
+    Target each;
+    each.name = target.name;
+    each.features.assign(target.features.begin(), target.features.end());
+    known.push_back(std::move(each));
+  }
+  Result<int64_t> index = chooseCpuTarget(known, cpuFeatures(), wanted);
+  if (!index)
+    return index.error();
+  return known[*index].name;
+}
+
+Result<std::shared_ptr<const Package>>
+quipu::loadModel(const LoadRequest &request) {
+  Result<bool> package = isPackage(request.model);
+  if (!package)
+    return package.error();
+  if (*package)
+    return readPackage(request.model);
+  Result<Model> model = openModel(request.model);
+  if (!model)
+    return model.error();
+  Result<CompileOptions> options = compileOptions(request);
+  if (!options)
+    return options.error();
+  Result<std::string> target = chooseTarget(request.cpuTarget);
+  if (!target)
+    return target.error();
+  options->targets = {*target};
+  auto compiling = [&] {
+    std::fprintf(stderr, "compiling for %s (once for this model)\n",
+                 target->c_str());
+  };
+  if (request.cache)
+    return compileCached(*model, *options, compiling);
+  compiling();
+  Result<std::shared_ptr<Package>> compiled = compileModel(*model, *options);
+  if (!compiled)
+    return compiled.error();
+  return std::shared_ptr<const Package>(std::move(*compiled));
+}

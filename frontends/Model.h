@@ -72,7 +72,7 @@ struct TensorSource {
 
 /// What a TOML config asks of the compiler ([compile]); a flag on the command
 /// line goes before it.
-struct CompileOptions {
+struct CompileWishes {
   std::optional<int64_t> context;       // longest sequence, in tokens
   std::optional<int> optimizationLevel; // 0 to 3, as -O
   std::vector<std::string> targets;     // as --target; empty: the default
@@ -90,7 +90,7 @@ struct Model {
   std::vector<TensorSource> tensors; // in the order of the graph
   std::optional<TokenizerSpec> tokenizer;
   GenerationDefaults generation;
-  CompileOptions compile;
+  CompileWishes compile;
 
   /// The tensor called `name`, or null.
   const TensorSource *find(std::string_view name) const;

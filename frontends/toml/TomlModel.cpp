@@ -28,7 +28,7 @@ struct Stated {
   std::optional<ModelConfig> config;
   std::optional<RopePairing> pairing;
   std::optional<ElementType> type; // of matrices, without weights
-  CompileOptions compile;
+  CompileWishes compile;
 };
 
 void readScaling(TomlFields &fields, const ModelConfig &config,
@@ -135,7 +135,7 @@ void readArchitecture(TomlFields &fields, Stated &stated) {
 
 /// The [compile] table.
 void readCompile(TomlFields &fields, Stated &stated) {
-  CompileOptions &compile = stated.compile;
+  CompileWishes &compile = stated.compile;
   compile.context = fields.integer("context");
   if (compile.context && *compile.context < 1)
     fields.fail("context", "expected at least 1", fields.table.get("context"));

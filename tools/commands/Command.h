@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ namespace quipu {
 /// How a model is to be turned into a package.
 struct LoadRequest {
   std::string model; // path or id; empty in a stub: the package behind it
-  int optLevel = 2;
+  std::optional<int> optLevel; // 0 fuses nothing; none: the model's wish, or 2
   std::vector<std::string> fuse; // "+norm", "-rope"
   std::string kvType;            // "f16", ...; empty: chosen by the model
   std::string cpuTarget;         // empty: the best that the processor runs

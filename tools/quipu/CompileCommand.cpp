@@ -112,22 +112,22 @@ static Result<void> compile(const CompileCommandOptions &command) {
   Result<Model> model = openModel(command.load.model);
   if (!model)
     return model.error();
-  Result<CompileOptions> options = compileOptions(command.load);
-  if (!options)
-    return options.error();
-  options->targets = command.targets;
-  options->context = command.context;
-  options->pageSize = command.pageSize;
+  CompileOptions options = compileOptions(command.load, model->compile);
+  if (!command.targets.empty())
+    options.targets = command.targets;
+  if (command.context > 0)
+    options.context = command.context;
+  options.pageSize = command.pageSize;
   if (command.remarks)
-    options->remark = [](const std::string &line) {
+    options.remark = [](const std::string &line) {
       std::fprintf(stderr, "remark: %s\n", line.c_str());
     };
   std::optional<Stage> stage = parseStage(command.emit);
   if (!stage)
     return Error{"--emit: unknown stage '" + command.emit + "'"};
   if (*stage == Stage::package)
-    return writeModel(*model, command, *options);
-  Result<std::string> text = emitStage(*model, *stage, *options);
+    return writeModel(*model, command, options);
+  Result<std::string> text = emitStage(*model, *stage, options);
   if (!text)
     return text.error();
   return writeText(*text, command.output);

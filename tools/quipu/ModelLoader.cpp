@@ -29,9 +29,13 @@ Result<bool> quipu::isPackage(const std::string &path) {
   return endsAsPackage(file->bytes());
 }
 
-Result<CompileOptions> quipu::compileOptions(const LoadRequest &request) {
+CompileOptions quipu::compileOptions(const LoadRequest &request,
+                                     const CompileWishes &wishes) {
   CompileOptions options;
-  options.pipeline.optLevel = request.optLevel;
+  options.pipeline.optLevel = request.optLevel.value_or(
+      wishes.optimizationLevel.value_or(options.pipeline.optLevel));
+  options.context = wishes.context.value_or(0);
+  options.targets = wishes.targets;
   options.pipeline.fuse = request.fuse;
   if (!request.kvType.empty())
     options.kvType = parseElementType(request.kvType);
@@ -63,21 +67,19 @@ quipu::loadModel(const LoadRequest &request) {
   Result<Model> model = openModel(request.model);
   if (!model)
     return model.error();
-  Result<CompileOptions> options = compileOptions(request);
-  if (!options)
-    return options.error();
+  CompileOptions options = compileOptions(request, model->compile);
   Result<std::string> target = chooseTarget(request.cpuTarget);
   if (!target)
     return target.error();
-  options->targets = {*target};
+  options.targets = {*target};
   auto compiling = [&] {
     std::fprintf(stderr, "compiling for %s (once for this model)\n",
                  target->c_str());
   };
   if (request.cache)
-    return compileCached(*model, *options, compiling);
+    return compileCached(*model, options, compiling);
   compiling();
-  Result<std::shared_ptr<Package>> compiled = compileModel(*model, *options);
+  Result<std::shared_ptr<Package>> compiled = compileModel(*model, options);
   if (!compiled)
     return compiled.error();
   return std::shared_ptr<const Package>(std::move(*compiled));

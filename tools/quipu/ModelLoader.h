@@ -16,8 +16,10 @@ namespace quipu {
 /// Opens or compiles what `request` names.
 Result<std::shared_ptr<const Package>> loadModel(const LoadRequest &request);
 
-/// The compiler options that `request` asks for, but targets.
-Result<CompileOptions> compileOptions(const LoadRequest &request);
+/// The compiler options that `request` asks for, and where it is silent, those
+/// that the model file itself wishes for.
+CompileOptions compileOptions(const LoadRequest &request,
+                              const CompileWishes &wishes);
 
 /// Whether the file at `path` is a package.
 Result<bool> isPackage(const std::string &path);

@@ -68,6 +68,16 @@ static LogicalResult verifyRowSkeleton(Operation *op) {
   return success();
 }
 
+/// Checks that queries are whole groups of heads that share a KV head.
+template <typename Op> static LogicalResult verifyAttention(Op op) {
+  int64_t group = op.getKvHeads() * op.getHeadDim();
+  int64_t columns = op.getQuery().getType().getDimSize(1);
+  if (columns > 0 && columns % group == 0)
+    return success();
+  return op.emitOpError() << "expected query columns in groups of " << group
+                          << " (kv heads * head_dim), found " << columns;
+}
+
 #define GET_OP_CLASSES
 #include "dialects/kernel/Ops.cpp.inc"
 
@@ -237,6 +247,34 @@ static LogicalResult verifyWeights(SegmentOp op) {
   return success();
 }
 
+/// Checks the shapes of rope tables and positions, and of what goes into the KV
+/// cache.
+static LogicalResult verifyPlaces(SegmentOp op) {
+  if (!op.getAngles().empty()) {
+    auto table = cast<RankedTensorType>(op.getAngles()[0].getType());
+    auto positions = cast<RankedTensorType>(op.getAngles()[1].getType());
+    int64_t pairs = *op.getHeadDim() / 2;
+    if (table.getRank() != 3 || table.getDimSize(1) != pairs ||
+        table.getDimSize(2) != 2 || !table.getElementType().isF32())
+      return op.emitOpError() << "expected f32 angles of (positions, " << pairs
+                              << ", 2), found " << table;
+    if (positions.getRank() != 1 || !positions.getElementType().isInteger(32))
+      return op.emitOpError()
+             << "expected a vector of i32 positions, found " << positions;
+  }
+  if (!op.getKv())
+    return success();
+  llama::KvType kv = op.getKv().getType();
+  int64_t expected = kv.getHeads() * kv.getHeadDim();
+  if (op.getOutputs() != expected)
+    return op.emitOpError() << "expected " << expected << " outputs for " << kv
+                            << ", found " << op.getOutputs();
+  if (op.getHeadDim() && int64_t(*op.getHeadDim()) != kv.getHeadDim())
+    return op.emitOpError() << "expected head_dim " << kv.getHeadDim()
+                            << " for " << kv << ", found " << *op.getHeadDim();
+  return success();
+}
+
 LogicalResult SegmentOp::verifyRegions() {
   bool pairs =
       getCouple() == Couple::half || getCouple() == Couple::interleaved;
@@ -265,6 +303,8 @@ LogicalResult SegmentOp::verifyRegions() {
     return emitOpError() << "expected kv operands exactly for keys and values";
   if (!getAngles().empty() && (getAngles().size() != 2 || !pairs))
     return emitOpError() << "expected angles (table, positions) on pairs";
+  if (failed(verifyPlaces(*this)))
+    return failure();
   size_t each = pairs ? 2 : 1;
   size_t arguments = getArity() +
                      each * (getElements().size() + getColumns().size()) +

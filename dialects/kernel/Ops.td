@@ -47,6 +47,10 @@ def Kernel_DecoderOp : Kernel_Op<"decoder", [Symbol, IsolatedFromAbove]> {
     scale * quant + offset. The scale is applied after a part's dot product, so
     no expanded weight needs to exist.
 
+    The ops that a region may use are listed in Decoders.mlir, which has a
+    decoder for every format; emitters copy them as they are, and the interpreter
+    of this dialect runs them.
+
     ```mlir
     kernel.decoder @q4_0 : !llama.q4_0 {
     ^bb0(%b: !kernel.block):
@@ -74,6 +78,9 @@ def Kernel_DecoderOp : Kernel_Op<"decoder", [Symbol, IsolatedFromAbove]> {
 def Kernel_BlockLoadOp : Kernel_Op<"block_load", [Pure]> {
   let summary = "reads bytes of a block, little endian, at a constant offset";
   let description = [{
+    A scalar of the result's size, or as many bytes as the vector has elements.
+    They lie within the block, and need no alignment.
+
     ```mlir
     %d = kernel.block_load %b[0] : f16
     ```
@@ -338,15 +345,20 @@ class Kernel_AttentionOp<string mnemonic> : Kernel_Op<mnemonic, [Pure,
       return getQuery().getType().getDimSize(1) / (getKvHeads() * getHeadDim());
     }
   }];
+  let hasVerifier = 1;
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::verify() { return verifyAttention(*this); }
+  }];
 }
 
 def Kernel_AttentionDecodeOp : Kernel_AttentionOp<"attention_decode"> {
-  let summary = "llama.attention with the context split over tiles";
+  let summary = "attention with the context split over tiles";
   let description = [{
-    A tile is one token, one KV head with its group of query heads, and one range
-    of the context (KernelDims::splits ranges of splitLength). Each leaves, per
-    query head, a maximum, a sum of exponentials and a weighted sum of values;
-    `merge` combines the ranges, of which later ones may be empty.
+    The formula of llama.attention. A tile is one token, one KV head with its
+    group of query heads, and one range of the context (KernelDims::splits
+    ranges of splitLength). Each leaves, per query head, a maximum, a sum of
+    exponentials and a weighted sum of values; `merge` combines the ranges, of
+    which later ones may be empty.
 
     ```mlir
     %o = kernel.attention_decode "layers.0.attention" %q, %kv, %positions,
@@ -357,10 +369,11 @@ def Kernel_AttentionDecodeOp : Kernel_AttentionOp<"attention_decode"> {
 }
 
 def Kernel_AttentionPrefillOp : Kernel_AttentionOp<"attention_prefill"> {
-  let summary = "llama.attention with many queries to a tile";
+  let summary = "attention with many queries to a tile";
   let description = [{
-    A tile is one work item (consecutive tokens of one sequence) and one KV head;
-    an online softmax runs over the context in steps of kv_tile.
+    The formula of llama.attention. A tile is one work item (consecutive tokens
+    of one sequence) and one KV head; an online softmax runs over the context in
+    steps of kv_tile.
 
     ```mlir
     %o = kernel.attention_prefill "layers.0.attention" %q, %kv, %positions,

@@ -144,6 +144,26 @@ func.func @cache_of_another_type(%x: tensor<?x8xf32>, %slots: tensor<?xi32>,
 
 // -----
 
+func.func @part_of_a_group(%q: tensor<?x12xf32>, %kv: !llama.kv<2, 4, page 16, f16>,
+                           %p: tensor<?xi32>, %s: tensor<?xi32>, %pages: tensor<?x?xi32>) {
+  // expected-error @below {{expected query columns in groups of 8 (kv heads * head_dim), found 12}}
+  %0 = kernel.attention_decode "a" %q, %kv, %p, %s, %pages scale 0.5
+      : tensor<?x12xf32>, !llama.kv<2, 4, page 16, f16>, tensor<?xi32>, tensor<?x?xi32>
+  return
+}
+
+// -----
+
+func.func @part_of_a_group(%q: tensor<?x12xf32>, %kv: !llama.kv<2, 4, page 16, f16>,
+                           %p: tensor<?xi32>, %s: tensor<?xi32>, %pages: tensor<?x?xi32>) {
+  // expected-error @below {{expected query columns in groups of 8 (kv heads * head_dim), found 12}}
+  %0 = kernel.attention_prefill "a" %q, %kv, %p, %s, %pages scale 0.5
+      : tensor<?x12xf32>, !llama.kv<2, 4, page 16, f16>, tensor<?xi32>, tensor<?x?xi32>
+  return
+}
+
+// -----
+
 // expected-error @below {{row_tile and token_tile must be positive, found 0 and 1}}
 func.func @empty_tile() attributes {s = #kernel.schedule<row_tile = 0>} {
   return

@@ -84,22 +84,19 @@ static Value evaluate(FloatBuilder &f, llvm::ArrayRef<float> polynomial,
 /// `fraction` * 2^n, n being in the low bits of `biased`; then the cases in
 /// which that wraps around: `x` outside (least, most).
 static Value scale(FloatBuilder &f, Value fraction, Value biased, Value x,
-                   float least, float most, bool noNan) {
+                   float least, float most, arith::FastMathFlags flags) {
   Value exponent =
       arith::ShLIOp::create(f.b, f.bits(biased), f.i32(23)).getResult();
   Value sum = arith::AddIOp::create(f.b, f.bits(fraction), exponent);
   Value result = arith::BitcastOp::create(f.b, f.type, sum);
   result =
       f.select(arith::CmpFPredicate::OLT, x, f.f32(least), f.f32(0.0f), result);
-  result = f.select(arith::CmpFPredicate::OGE, x, f.f32(most),
-                    f.f32(std::numeric_limits<float>::infinity()), result);
-  if (noNan)
+  if (!bitEnumContainsAll(flags, arith::FastMathFlags::ninf))
+    result = f.select(arith::CmpFPredicate::OGE, x, f.f32(most),
+                      f.f32(std::numeric_limits<float>::infinity()), result);
+  if (bitEnumContainsAll(flags, arith::FastMathFlags::nnan))
     return result;
   return f.select(arith::CmpFPredicate::UNO, x, x, x, result);
-}
-
-static bool ignoresNan(arith::FastMathFlags flags) {
-  return arith::bitEnumContainsAll(flags, arith::FastMathFlags::nnan);
 }
 
 static Value expandExp2(math::Exp2Op op) {
@@ -110,7 +107,7 @@ static Value expandExp2(math::Exp2Op op) {
   Value n = arith::SubFOp::create(f.b, biased, bias);
   Value fraction = arith::SubFOp::create(f.b, x, n);
   return scale(f, evaluate(f, exp2Polynomial, fraction), biased, x, -126.0f,
-               128.0f, ignoresNan(op.getFastmath()));
+               128.0f, op.getFastmath());
 }
 
 static Value expandExp(math::ExpOp op) {
@@ -123,7 +120,7 @@ static Value expandExp(math::ExpOp op) {
   Value fraction = f.fma(n, f.f32(-0x1.62e430p-1f), x);
   fraction = f.fma(n, f.f32(0x1.05c610p-29f), fraction);
   return scale(f, evaluate(f, expPolynomial, fraction), biased, x,
-               -0x1.5d58a0p+6f, 0x1.62e430p+6f, ignoresNan(op.getFastmath()));
+               -0x1.5d58a0p+6f, 0x1.62e430p+6f, op.getFastmath());
 }
 
 static Value expandRsqrt(math::RsqrtOp op) {

@@ -18,7 +18,8 @@ namespace quipu {
 ///
 ///   exp, exp2: relative error below 2e-7 where the result is a normal number;
 ///     results below the least normal number are 0, above the largest +inf, NaN
-///     stays NaN. With the fast-math flag `nnan` NaN is not looked for.
+///     stays NaN. The fast-math flags `nnan` and `ninf` leave out the tests for
+///     NaN and for infinite results.
 ///   rsqrt: 1 / sqrt(x), each operation correctly rounded.
 ///
 /// Before: %e = math.exp2 %x : vector<16xf32>

@@ -10,12 +10,12 @@
 #include "dialects/kernel/Dialect.h"
 #include "dialects/llama/Dialect.h"
 #include "kernels/cpu/Emitter.h"
+#include "test/kernels/cpu/GuardedBuffer.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 
 #include <cstdlib>
-#include <cstring>
 
 using namespace mlir;
 using namespace quipu;
@@ -61,14 +61,8 @@ CompiledKernel::CompiledKernel(ModuleOp source, llvm::StringRef name,
 void CompiledKernel::call(size_t entry, llvm::ArrayRef<void *> arguments,
                           const KernelDims &dims, int64_t begin,
                           int64_t end) const {
-  // From malloc's tail on, so that an overrun is seen by whoever looks for it;
-  // filled, so that nobody relies on zeros.
-  size_t bytes = (image.scratchBytes[entry] + 63) / 64 * 64;
-  void *scratch = bytes ? std::aligned_alloc(64, bytes) : nullptr;
-  if (scratch)
-    std::memset(scratch, 0xff, bytes);
-  loaded->entry(entry)(arguments.data(), &dims, scratch, begin, end);
-  std::free(scratch);
+  GuardedBuffer scratch((image.scratchBytes[entry] + 63) / 64 * 64);
+  loaded->entry(entry)(arguments.data(), &dims, scratch.data(), begin, end);
 }
 
 void CompiledKernel::run(llvm::ArrayRef<void *> arguments,

@@ -5,12 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tools/commands/LineReader.h"
 #include "tools/commands/Session.h"
 
 #include <cstdio>
-#include <iostream>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
-#include <unistd.h>
 
 using namespace quipu;
 
@@ -105,41 +106,54 @@ static bool runSlashCommand(const std::string &line, Conversation &talk,
   return true;
 }
 
+/// Where lines typed in earlier conversations are kept; empty: nowhere.
+static std::string historyPath() {
+  const char *state = std::getenv("XDG_STATE_HOME");
+  const char *home = std::getenv("HOME");
+  std::filesystem::path folder;
+  if (state && *state)
+    folder = state;
+  else if (home && *home)
+    folder = std::filesystem::path(home) / ".local" / "state";
+  else
+    return {};
+  std::error_code error;
+  std::filesystem::create_directories(folder / "quipu", error);
+  return error ? std::string() : (folder / "quipu" / "chat_history").string();
+}
+
 static int chat(CommandHost &host, const SessionOptions &options) {
   Result<Session> session = Session::open(host, options);
   if (!session)
     return fail(session.error());
   if (!session->chat())
     return fail(session->chat().error());
-  bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-  if (terminal)
+  LineReader lines(historyPath());
+  if (lines.interactive())
     std::fprintf(stderr, "%s. /help lists the commands.\n",
                  session->package().model.name.c_str());
   InterruptFlag interrupts;
   Conversation talk(*session, options);
-  std::string line;
   while (true) {
-    if (terminal)
-      std::fprintf(stderr, "\n> ");
-    if (!std::getline(std::cin, line)) {
-      if (!InterruptFlag::raised() || std::cin.eof())
-        break;
-      std::cin.clear(); // Ctrl-C at the prompt
-      clearerr(stdin);
-      InterruptFlag::clear();
+    InterruptFlag::clear();
+    std::optional<std::string> line = lines.read("\n> ");
+    if (!line && InterruptFlag::raised()) {
+      std::fprintf(stderr, "\n(/exit or Ctrl-D leaves)");
       continue;
     }
-    if (line.find_first_not_of(" \t\r") == std::string::npos)
+    if (!line)
+      break;
+    if (line->find_first_not_of(" \t\r") == std::string::npos)
       continue;
-    if (line[0] == '/') {
-      if (!runSlashCommand(line, talk, *session))
+    if (line->front() == '/') {
+      if (!runSlashCommand(*line, talk, *session))
         break;
       continue;
     }
-    if (Result<void> said = talk.say(line); !said)
+    if (Result<void> said = talk.say(*line); !said)
       fail(said.error());
   }
-  if (terminal)
+  if (lines.interactive())
     std::fprintf(stderr, "\n");
   return 0;
 }

@@ -24,9 +24,10 @@ constexpr llvm::StringLiteral tripleName = "x86_64-unknown-linux-gnu";
 // Loads of arguments and sizes are hoisted out of the tile loops (licm), inner
 // loops of constant length are left as they are.
 constexpr llvm::StringLiteral cleanupPipeline =
-    "function(sroa<modify-cfg>,early-cse<memssa>,simplifycfg,instcombine,"
+    "function(sroa<modify-cfg>,early-cse<memssa>,simplifycfg,"
+    "instcombine<no-verify-fixpoint>,"
     "loop-mssa(loop-rotate,licm),loop(indvars),early-cse<memssa>,"
-    "instcombine,simplifycfg),globaldce";
+    "instcombine<no-verify-fixpoint>,simplifycfg),globaldce";
 } // namespace
 
 static const llvm::Target *findTarget(std::string &error) {

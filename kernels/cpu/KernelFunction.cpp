@@ -458,6 +458,57 @@ Value KernelFunction::sums(ArrayRef<Value> vectors) {
   return partial;
 }
 
+SmallVector<Value> KernelFunction::transpose(ArrayRef<Value> rows) {
+  int64_t lanes = rows.size(), groups = lanes / 4;
+  assert((lanes == 8 || lanes == 16) && lanesOf(rows.front()) == lanes);
+  // Inside 128-bit groups first: afterwards group g of within[4 * i + j] is
+  // column 4 * g + j of rows 4 * i .. 4 * i + 3.
+  auto pick = [&](Value left, Value right, std::array<int64_t, 4> from) {
+    SmallVector<int64_t> indices;
+    for (int64_t group = 0; group < groups; ++group)
+      for (int64_t lane : from)
+        indices.push_back(lane < 4 ? group * 4 + lane
+                                   : lanes + group * 4 + lane - 4);
+    return shuffle(left, right, indices);
+  };
+  SmallVector<Value> within;
+  for (int64_t i = 0; i < lanes; i += 4) {
+    Value low0 = pick(rows[i], rows[i + 1], {0, 4, 1, 5});
+    Value high0 = pick(rows[i], rows[i + 1], {2, 6, 3, 7});
+    Value low1 = pick(rows[i + 2], rows[i + 3], {0, 4, 1, 5});
+    Value high1 = pick(rows[i + 2], rows[i + 3], {2, 6, 3, 7});
+    within.push_back(pick(low0, low1, {0, 1, 4, 5}));
+    within.push_back(pick(low0, low1, {2, 3, 6, 7}));
+    within.push_back(pick(high0, high1, {0, 1, 4, 5}));
+    within.push_back(pick(high0, high1, {2, 3, 6, 7}));
+  }
+  // Then whole groups of two vectors: the even or odd ones, or a half.
+  auto move = [&](Value left, Value right, ArrayRef<int64_t> from) {
+    SmallVector<int64_t> indices;
+    for (int64_t group : from)
+      for (int64_t lane = 0; lane < 4; ++lane)
+        indices.push_back(group * 4 + lane);
+    return shuffle(left, right, indices);
+  };
+  SmallVector<Value> columns(lanes);
+  for (int64_t j = 0; j < 4; ++j) {
+    if (groups == 2) {
+      columns[j] = move(within[j], within[4 + j], {0, 2});
+      columns[4 + j] = move(within[j], within[4 + j], {1, 3});
+      continue;
+    }
+    Value even0 = move(within[j], within[4 + j], {0, 2, 4, 6});
+    Value odd0 = move(within[j], within[4 + j], {1, 3, 5, 7});
+    Value even1 = move(within[8 + j], within[12 + j], {0, 2, 4, 6});
+    Value odd1 = move(within[8 + j], within[12 + j], {1, 3, 5, 7});
+    columns[j] = move(even0, even1, {0, 2, 4, 6});
+    columns[4 + j] = move(odd0, odd1, {0, 2, 4, 6});
+    columns[8 + j] = move(even0, even1, {1, 3, 5, 7});
+    columns[12 + j] = move(odd0, odd1, {1, 3, 5, 7});
+  }
+  return columns;
+}
+
 //===----------------------------------------------------------------------===//
 // Control flow
 //===----------------------------------------------------------------------===//

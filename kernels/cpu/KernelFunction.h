@@ -128,6 +128,9 @@ public:
   /// Sums of `vectors` (a power of two, at most their lanes, all of one
   /// type): lane i of the result is the sum of vector i.
   Value sums(llvm::ArrayRef<Value> vectors);
+  /// The columns of the square matrix whose rows are `rows`, 8 or 16 vectors
+  /// of as many lanes.
+  llvm::SmallVector<Value> transpose(llvm::ArrayRef<Value> rows);
 
   //===--- Control flow ---===//
 

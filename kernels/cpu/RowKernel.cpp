@@ -175,5 +175,5 @@ LogicalResult cpu::emitMatmul(kernel::MatmulOp op, func::FuncOp kernel,
                               const CpuVariant &variant, ModuleOp module) {
   if (kernel::getSchedule(op).getTokenTile() <= streamedTokens)
     return emitStreamed(op, kernel, variant, module);
-  return emitStreamed(op, kernel, variant, module);
+  return emitBlocked(op, kernel, variant, module);
 }

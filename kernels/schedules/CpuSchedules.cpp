@@ -44,6 +44,18 @@ static bool hasLargeBlocks(Operation *skeleton) {
   return false;
 }
 
+/// Whether a weight of `skeleton` is stored as f32 or f16: rounding it to bf16
+/// would lose digits that the file has.
+static bool readsFloats(Operation *skeleton) {
+  for (kernel::SegmentOp segment : kernel::getSegments(skeleton))
+    for (Value weight : segment.getWeights()) {
+      Type type = cast<RankedTensorType>(weight.getType()).getElementType();
+      if (type.isF32() || type.isF16())
+        return true;
+    }
+  return false;
+}
+
 ScheduleAttr quipu::chooseVariant(Operation *skeleton,
                                   const CpuVariant &variant) {
   ScheduleAttr tiles = kernel::getSchedule(skeleton);
@@ -57,7 +69,14 @@ ScheduleAttr quipu::chooseVariant(Operation *skeleton,
   if (isa<kernel::MatvecOp>(skeleton))
     return complete(wide && !hasLargeBlocks(skeleton) ? 8 : 4, 1,
                     Arithmetic::f32);
-  if (isa<kernel::MatmulOp>(skeleton))
-    return complete(wide ? 4 : 2, 4, Arithmetic::f32);
+  if (isa<kernel::MatmulOp>(skeleton)) {
+    // A few tokens: rows x tokens; more: rows x registers of tokens.
+    if (tiles.getTokenTile() <= 8)
+      return complete(wide ? 4 : 2, 4, Arithmetic::f32);
+    bool exact = readsFloats(skeleton);
+    return complete(4, wide ? 4 : 2,
+                    variant.dotBf16 && !exact ? Arithmetic::bf16
+                                              : Arithmetic::f32);
+  }
   return complete(wide ? 6 : 3, wide ? 4 : 3, Arithmetic::f32);
 }

@@ -5,13 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelCase.h"
+#include "test/kernels/cpu/KernelCase.h"
 
 #include "base/Dequantize.h"
 #include "base/Quantize.h"
 #include "dialects/kernel/Decoders.h"
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
+#include "interpreters/kernel/KernelInterpreter.h"
+#include "kernels/schedules/CpuSchedules.h"
 
 #include "mlir/Parser/Parser.h"
 
@@ -172,22 +174,52 @@ double Runner::compare(const StepValue &value, Type type, const Bytes *result,
   return distance(found, expected.values);
 }
 
+Operation *test::skeletonOf(func::FuncOp function) {
+  for (Operation &op : function.getBody().front())
+    if (kernel::isSkeleton(&op))
+      return &op;
+  abort();
+}
+
+func::FuncOp test::scheduledKernel(ModuleOp module, const CpuVariant &variant,
+                                   int64_t maxTokens) {
+  for (int type = int(ElementType::q8_0); type <= int(ElementType::q6_k);
+       ++type)
+    kernel::getOrInsertDecoder(module, ElementType(type));
+  func::FuncOp function = *module.getOps<func::FuncOp>().begin();
+  Operation *skeleton = skeletonOf(function);
+  if (!kernel::getSchedule(skeleton))
+    kernel::setSchedule(skeleton, chooseTiles(skeleton, maxTokens));
+  if (kernel::getSchedule(skeleton).getVector() != variant.lanes)
+    kernel::setSchedule(skeleton, chooseVariant(skeleton, variant));
+  return function;
+}
+
+int64_t test::tilesOf(Operation *skeleton, int64_t leading) {
+  int64_t tokenTile = kernel::getSchedule(skeleton).getTokenTile();
+  int64_t tokenTiles = (leading + tokenTile - 1) / tokenTile;
+  bool matrix = !isa<kernel::RowwiseOp>(skeleton);
+  return tokenTiles * (matrix ? kernel::rowTiles(skeleton) : 1);
+}
+
 double test::relativeError(const KernelCase &test, const CpuVariant &variant) {
-  auto context = makeContext();
+  auto context = createKernelContext();
   auto module = parseSourceString<ModuleOp>(test.text, context.get());
   if (!module)
     abort();
-  int64_t bound = test.maxTokens ? test.maxTokens : test.tokens;
-  CompiledKernel kernel(*module, variant, bound);
+  func::FuncOp function = scheduledKernel(
+      *module, variant, test.maxTokens ? test.maxTokens : test.tokens);
+  Operation *skeleton = skeletonOf(function);
+  CompiledKernel kernel(*module, function.getName(), variant);
 
   Runner runner(test);
-  for (Type type : kernel.function.getArgumentTypes())
+  for (Type type : function.getArgumentTypes())
     if (auto kv = dyn_cast<llama::KvType>(type))
       runner.addKv(kv);
     else
       runner.addTensor(cast<RankedTensorType>(type));
   std::vector<Bytes *> results;
-  for (Type type : kernel.function.getResultTypes()) {
+  for (Type type : function.getResultTypes()) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor)
       continue;
@@ -196,20 +228,24 @@ double test::relativeError(const KernelCase &test, const CpuVariant &variant) {
     memset(bytes.data(), 0xff, bytes.size()); // NaN where nothing is stored
     results.push_back(&bytes);
   }
-  if (kernel::hasMerge(kernel.skeleton))
-    runner.allocate(kernel::partialBytes(kernel.skeleton, test.tokens, 1));
+  if (kernel.hasMerge())
+    runner.allocate(kernel::partialBytes(skeleton, test.tokens, 1));
   KernelDims dims{test.tokens, test.tokens, 0, 0, 0, 0};
-  kernel.run(runner.pointers, dims, test.tokens, test.calls);
+  int64_t tiles = tilesOf(skeleton, test.tokens);
+  for (int call = 0; call < test.calls; ++call)
+    kernel.run(runner.pointers, dims, tiles * call / test.calls,
+               tiles * (call + 1) / test.calls);
+  if (kernel.hasMerge())
+    kernel.merge(runner.pointers, dims, 0, test.tokens);
 
   kernel::KernelInterpreterOptions options;
-  auto reference = kernel::interpretKernels(kernel.function, runner.arguments,
+  auto reference = kernel::interpretKernels(function, runner.arguments,
                                             OwnedParameters(), options);
   if (failed(reference))
     abort();
   double worst = 0;
   size_t cache = 0, result = 0;
-  for (auto [value, type] :
-       llvm::zip(*reference, kernel.function.getResultTypes())) {
+  for (auto [value, type] : llvm::zip(*reference, function.getResultTypes())) {
     bool tensor = isa<RankedTensorType>(type);
     worst = std::max(worst, runner.compare(value, type,
                                            tensor ? results[result++] : nullptr,

@@ -8,9 +8,9 @@
 #ifndef QUIPU_TEST_KERNELS_CPU_KERNELCASE_H
 #define QUIPU_TEST_KERNELS_CPU_KERNELCASE_H
 
-#include "CompiledKernel.h"
+#include "test/kernels/cpu/RunKernel.h"
 
-#include "interpreters/kernel/KernelInterpreter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <string>
 
@@ -29,6 +29,15 @@ struct KernelCase {
   /// Calls that the launch's tiles are divided among.
   int calls = 1;
 };
+
+/// The only function of `module`, with decoders beside it and a schedule for
+/// `variant` and up to `maxTokens` on its skeleton.
+mlir::func::FuncOp scheduledKernel(mlir::ModuleOp module,
+                                   const CpuVariant &variant,
+                                   int64_t maxTokens);
+mlir::Operation *skeletonOf(mlir::func::FuncOp function);
+/// Tiles of a launch over `leading` tokens or rows.
+int64_t tilesOf(mlir::Operation *skeleton, int64_t leading);
 
 /// The largest ||compiled - reference|| / ||reference|| of any result or KV
 /// cache; infinite where shapes, or indices of argmax, differ.

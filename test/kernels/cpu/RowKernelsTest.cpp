@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "KernelCase.h"
+#include "test/kernels/cpu/KernelCase.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "gtest/gtest.h"

@@ -111,6 +111,7 @@ def Llama_LinearOp : Llama_Op<"linear", [Pure,
     $input `,` $weights (`bias` $biases^)? attr-dict `:` type($input) `->` type($results)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     /// The bias of weight `i`, or null.
     ::mlir::FlatSymbolRefAttr getBias(unsigned i);
@@ -180,7 +181,8 @@ def Llama_AddOp : Llama_BinaryOp<"add"> {
   }];
 }
 
-def Llama_SelectRowsOp : Llama_Op<"select_rows", [Pure]> {
+def Llama_SelectRowsOp : Llama_Op<"select_rows", [Pure,
+    InferTypeOpAdaptor]> {
   let summary = "out[r, :] = x[rows[r], :]";
   let description = [{
     Where the dimension T of tokens becomes R, the rows whose logits are asked
@@ -198,7 +200,8 @@ def Llama_SelectRowsOp : Llama_Op<"select_rows", [Pure]> {
   }];
 }
 
-def Llama_ArgmaxOp : Llama_Op<"argmax", [Pure]> {
+def Llama_ArgmaxOp : Llama_Op<"argmax", [Pure,
+    InferTypeOpAdaptor]> {
   let summary = "out[r] = the lowest n with the largest x[r, n]";
   let description = [{
     ```mlir
@@ -291,6 +294,7 @@ def Llama_FusionOp : Llama_Op<"fusion", [
   let results = (outs Variadic<AnyType>:$results);
   let assemblyFormat = "$label (`->` type($results)^)? $body attr-dict";
   let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Llama_YieldOp : Llama_Op<"yield", [Pure, Terminator, ReturnLike,

@@ -11,6 +11,7 @@
 
 #include "dialects/kernel/Decoders.h"
 #include "dialects/llama/StoredTypes.h"
+#include "passes/conversion/LlamaToKernel/Payload.h"
 
 using namespace mlir;
 using namespace quipu;
@@ -50,16 +51,6 @@ static FlatSymbolRefAttr decoderOf(ConversionScope &scope, Value parameter) {
 
 namespace {
 
-/// A value that leaves the group, and what its expression reads.
-struct Segment {
-  Value value;
-  Destination destination = Destination::result;
-  llama::KvAppendOp append;        // for keys and values
-  SmallVector<OpResult> core;      // values of the core, in order of use
-  llama::RopeOp rope;              // at most one on the way
-  llvm::SetVector<Value> elements; // values from outside the group
-};
-
 class RowGroup {
 public:
   RowGroup(ConversionScope &scope, OpBuilder &builder, StringRef label,
@@ -72,13 +63,9 @@ public:
 private:
   LogicalResult findCore();
   LogicalResult addSegments(Value result);
-  LogicalResult collect(Segment &segment, Value value);
+  LogicalResult collect(GroupSegment &segment, Value value);
   void buildPrologue();
-  void buildNorm(llama::RmsNormOp norm, Value source);
-  LogicalResult buildSegment(Segment &segment);
-  SmallVector<Value> evaluate(const Segment &segment, Value value,
-                              llvm::DenseMap<Value, SmallVector<Value>> &known,
-                              ValueRange angles);
+  LogicalResult buildSegment(GroupSegment &segment);
   bool inGroup(Value value) const {
     Operation *op = value.getDefiningOp();
     return op && llvm::is_contained(group, op);
@@ -93,7 +80,7 @@ private:
   llama::LinearOp linear;
   Operation *core = nullptr; // the linear, or the op that reads whole rows
   llama::RmsNormOp norm;     // feeds the linear, or is the core
-  SmallVector<Segment> segments;
+  SmallVector<GroupSegment> segments;
 };
 
 } // namespace
@@ -127,7 +114,7 @@ LogicalResult RowGroup::findCore() {
 LogicalResult RowGroup::addSegments(Value result) {
   auto add = [&](Value value, Destination destination,
                  llama::KvAppendOp append = {}) {
-    Segment segment;
+    GroupSegment segment;
     segment.value = value;
     segment.destination = destination;
     segment.append = append;
@@ -144,7 +131,7 @@ LogicalResult RowGroup::addSegments(Value result) {
   return add(result, Destination::result);
 }
 
-LogicalResult RowGroup::collect(Segment &segment, Value value) {
+LogicalResult RowGroup::collect(GroupSegment &segment, Value value) {
   if (!inGroup(value)) {
     segment.elements.insert(value);
     return success();
@@ -176,7 +163,7 @@ Operation *RowGroup::createSkeleton() {
   auto domain = rows ? kernel::Domain::rows : kernel::Domain::tokens;
   SmallVector<Type> types;
   Type kvType;
-  for (Segment &segment : segments) {
+  for (GroupSegment &segment : segments) {
     if (segment.destination == Destination::result)
       types.push_back(segment.value.getType());
     else if (segment.destination == Destination::argmax)
@@ -200,49 +187,15 @@ Operation *RowGroup::createSkeleton() {
   return bound == 1 ? create(kernel::MatvecOp()) : create(kernel::MatmulOp());
 }
 
-/// Creates a block with `count` f32 arguments in `region` and moves to it.
-static Block *enterPayload(OpBuilder &builder, Region &region, unsigned count,
-                           Location loc) {
-  Block *block = builder.createBlock(&region);
-  for (unsigned i = 0; i < count; ++i)
-    block->addArgument(builder.getF32Type(), loc);
-  return block;
-}
-
-static Value constant(OpBuilder &builder, Location loc, float value) {
-  return arith::ConstantOp::create(builder, loc,
-                                   builder.getF32FloatAttr(value));
-}
-
-void RowGroup::buildNorm(llama::RmsNormOp norm, Value source) {
-  Value gamma = getParameter(scope, builder, norm.getGammaAttr());
-  auto prologue = kernel::PrologueOp::create(
-      builder, loc, source, Value(), ValueRange{gamma}, FlatSymbolRefAttr());
-  OpBuilder::InsertionGuard guard(builder);
-  Block *map = enterPayload(builder, prologue.getMap(), 2, loc);
-  Value scaled = arith::MulFOp::create(builder, loc, map->getArgument(0),
-                                       map->getArgument(1));
-  kernel::YieldOp::create(builder, loc, scaled);
-  Block *statistic = enterPayload(builder, prologue.getStatistic(), 1, loc);
-  Value square = arith::MulFOp::create(builder, loc, statistic->getArgument(0),
-                                       statistic->getArgument(0));
-  kernel::YieldOp::create(builder, loc, square);
-  // 1 / sqrt(sum / K + eps)
-  Block *scale = enterPayload(builder, prologue.getScale(), 1, loc);
-  int64_t k = cast<RankedTensorType>(source.getType()).getDimSize(1);
-  Value mean = arith::DivFOp::create(builder, loc, scale->getArgument(0),
-                                     constant(builder, loc, float(k)));
-  Value shifted = arith::AddFOp::create(
-      builder, loc, mean,
-      constant(builder, loc, norm.getEps().convertToFloat()));
-  Value inverse = math::RsqrtOp::create(builder, loc, shifted);
-  kernel::YieldOp::create(builder, loc, inverse);
-}
-
 void RowGroup::buildPrologue() {
   auto mapped = [&](Value value) { return scope.mapping.lookup(value); };
-  if (norm)
-    return buildNorm(norm, mapped(norm.getInput()));
+  if (norm) {
+    Value gamma = getParameter(scope, builder, norm.getGammaAttr());
+    auto prologue = kernel::PrologueOp::create(
+        builder, loc, mapped(norm.getInput()), Value(), ValueRange{gamma},
+        FlatSymbolRefAttr());
+    return buildNormPayload(builder, prologue, norm);
+  }
   Value source, rows;
   FlatSymbolRefAttr decoder;
   if (auto embedding = dyn_cast<llama::EmbeddingOp>(core)) {
@@ -258,65 +211,23 @@ void RowGroup::buildPrologue() {
   kernel::PrologueOp::create(builder, loc, source, rows, ValueRange{}, decoder);
 }
 
-/// Payload of rope: (a c - b s, b c + a s).
-static SmallVector<Value> rotate(OpBuilder &builder, Location loc, Value a,
-                                 Value b, Value c, Value s) {
-  auto mul = [&](Value x, Value y) -> Value {
-    return arith::MulFOp::create(builder, loc, x, y);
-  };
-  return {arith::SubFOp::create(builder, loc, mul(a, c), mul(b, s)),
-          arith::AddFOp::create(builder, loc, mul(b, c), mul(a, s))};
+/// Which outputs the epilogue of `segment` holds together.
+static Couple coupleOf(const GroupSegment &segment) {
+  if (segment.core.size() == 2)
+    return Couple::zip;
+  if (!segment.rope)
+    return Couple::single;
+  llama::RopeOp rope = segment.rope;
+  return rope.getPairing() == llama::Pairing::half ? Couple::half
+                                                   : Couple::interleaved;
 }
 
-/// Payload of silu: x / (1 + exp(-x)).
-static Value silu(OpBuilder &builder, Location loc, Value x) {
-  Value negated = arith::NegFOp::create(builder, loc, x);
-  Value exponential = math::ExpOp::create(builder, loc, negated);
-  Value denominator = arith::AddFOp::create(
-      builder, loc, constant(builder, loc, 1.0f), exponential);
-  return arith::DivFOp::create(builder, loc, x, denominator);
-}
-
-SmallVector<Value>
-RowGroup::evaluate(const Segment &segment, Value value,
-                   llvm::DenseMap<Value, SmallVector<Value>> &known,
-                   ValueRange angles) {
-  if (auto found = known.find(value); found != known.end())
-    return found->second;
-  Operation *op = value.getDefiningOp();
-  SmallVector<SmallVector<Value>> operands;
-  if (auto rope = dyn_cast<llama::RopeOp>(op)) {
-    SmallVector<Value> pair = evaluate(segment, rope.getInput(), known, angles);
-    return known[value] =
-               rotate(builder, loc, pair[0], pair[1], angles[0], angles[1]);
-  }
-  for (Value operand : op->getOperands())
-    operands.push_back(evaluate(segment, operand, known, angles));
-  SmallVector<Value> values;
-  for (unsigned i = 0; i < operands[0].size(); ++i) {
-    Value x = operands[0][i];
-    if (isa<llama::SiluOp>(op))
-      values.push_back(silu(builder, loc, x));
-    else if (isa<llama::MulOp>(op))
-      values.push_back(arith::MulFOp::create(builder, loc, x, operands[1][i]));
-    else
-      values.push_back(arith::AddFOp::create(builder, loc, x, operands[1][i]));
-  }
-  return known[value] = values;
-}
-
-LogicalResult RowGroup::buildSegment(Segment &segment) {
+LogicalResult RowGroup::buildSegment(GroupSegment &segment) {
   bool zip = segment.core.size() == 2;
   if (segment.core.size() > 2 || (zip && segment.rope))
     return group.back()->emitError(
         "an epilogue combines at most two results of a linear, without rope");
-  Couple couple = Couple::single;
-  if (zip)
-    couple = Couple::zip;
-  else if (segment.rope)
-    couple = segment.rope.getPairing() == llama::Pairing::half
-                 ? Couple::half
-                 : Couple::interleaved;
+  Couple couple = coupleOf(segment);
   IntegerAttr headDim;
   if (segment.append)
     headDim = builder.getI64IntegerAttr(
@@ -356,32 +267,7 @@ LogicalResult RowGroup::buildSegment(Segment &segment) {
       anyDecoder ? builder.getArrayAttr(decoders) : ArrayAttr(), elements,
       columns, angles, kv, slots);
 
-  OpBuilder::InsertionGuard guard(builder);
-  unsigned each = segment.rope ? 2 : 1;
-  unsigned coreValues = segment.core.size() * each;
-  unsigned count =
-      coreValues + each * (elements.size() + columns.size()) + angles.size();
-  Block *block = enterPayload(builder, op.getEpilogue(), count, loc);
-  llvm::DenseMap<Value, SmallVector<Value>> known;
-  unsigned next = 0;
-  auto take = [&] {
-    SmallVector<Value> values;
-    for (unsigned i = 0; i < each; ++i)
-      values.push_back(block->getArgument(next++));
-    return values;
-  };
-  for (OpResult result : segment.core)
-    known[result] = take();
-  for (Value element : segment.elements)
-    known[element] = take();
-  for (OpResult result : biased) {
-    SmallVector<Value> bias = take();
-    for (auto [value, addend] : llvm::zip(known[result], bias))
-      value = arith::AddFOp::create(builder, loc, value, addend);
-  }
-  SmallVector<Value> rest(block->getArguments().drop_front(next));
-  kernel::YieldOp::create(builder, loc,
-                          evaluate(segment, segment.value, known, rest));
+  buildEpilogue(builder, op, segment, biased);
   return success();
 }
 
@@ -398,7 +284,7 @@ LogicalResult RowGroup::build(ValueRange results) {
     builder.setInsertionPointToStart(&skeleton->getRegion(0).front());
     if (core)
       buildPrologue();
-    for (Segment &segment : segments)
+    for (GroupSegment &segment : segments)
       if (failed(buildSegment(segment)))
         return failure();
   }

@@ -58,7 +58,8 @@ private:
   void decodeRow(const WeightRows &row, Value to);
   Value packed(Value low, Value high);
   void clear(const RowKernel::Tile &tile);
-  void multiply(const RowKernel::Tile &tile, Value firstPanel, int64_t panels);
+  void multiply(const RowKernel::Tile &tile, Value firstPanel, int64_t panels,
+                int64_t maxGroup);
   void multiplyGroup(const Group &group, int64_t rows, Value firstStep,
                      Value lastStep, Value panel, int64_t panels, Value sums);
   void finish(const RowKernel::Tile &tile);
@@ -77,6 +78,7 @@ private:
   KernelFunction &f;
   int64_t lanes;
   int64_t rowUnroll, panelUnroll;
+  int64_t maxRows; // of a group, where fewer panels are left
   bool bf16;
   int64_t step;     // elements of K in one lane of a panel: 1 or 2
   int64_t steps;    // of the whole K
@@ -96,14 +98,19 @@ private:
 
 Blocked::Blocked(RowKernel &kernel)
     : kernel(kernel), f(kernel.f), lanes(f.variant.lanes),
-      rowUnroll(llvm::bit_floor(
-          uint64_t(std::max<int64_t>(1, kernel.schedule.getRowUnroll())))),
-      panelUnroll(std::max<int64_t>(1, kernel.schedule.getTokenUnroll())),
       bf16(kernel.schedule.getArithmetic() == kernel::Arithmetic::bf16),
       step(bf16 ? 2 : 1),
       steps(llvm::alignTo(kernel.columns, step * stepUnroll) / step) {
   rowBytes = kernel.padded * 4 / step;
   panels = llvm::divideCeil(kernel.schedule.getTokenTile(), lanes);
+  // Fewer panels than asked for are made up for by more rows: about as many
+  // products have to be in flight either way.
+  int64_t asked = std::max<int64_t>(1, kernel.schedule.getTokenUnroll());
+  panelUnroll = std::min(asked, panels);
+  int64_t rows = std::max<int64_t>(1, kernel.schedule.getRowUnroll());
+  maxRows = std::min<int64_t>(llvm::bit_floor(uint64_t(rows * asked)), lanes);
+  rowUnroll = std::min<int64_t>(
+      llvm::bit_floor(uint64_t(rows * asked / panelUnroll)), maxRows);
   panelBytes = kernel.padded / step * lanes * 4;
   tokens = panels * lanes;
   int64_t couples = 0;
@@ -113,7 +120,7 @@ Blocked::Blocked(RowKernel &kernel)
     for (int64_t member = 0; member < segment->members; ++member)
       decodes |= !inPlace(*segment, member);
   }
-  rowsPerMember = llvm::alignTo(couples, lanes) + rowUnroll;
+  rowsPerMember = llvm::alignTo(couples, lanes) + maxRows;
   staging = f.scratch(lanes * kernel.padded * 4);
   packedX = f.scratch(panels * panelBytes);
   scales = f.scratch(tokens * 4);
@@ -129,7 +136,7 @@ bool Blocked::inPlace(RowSegment &segment, int64_t member) {
   auto type = cast<RankedTensorType>(segment.weight(member).getType());
   bool sameType =
       bf16 ? type.getElementType().isBF16() : type.getElementType().isF32();
-  int64_t rows = segment.alignedCouples(rowUnroll);
+  int64_t rows = segment.alignedCouples(maxRows);
   return sameType && kernel.columns % (step * stepUnroll) == 0 &&
          segment.couples % rows == 0 && segment.tileCouples % rows == 0;
 }
@@ -253,12 +260,11 @@ void Blocked::compute(const RowKernel::Tile &tile) {
   clear(tile);
   Value count = f.divide(f.add(tile.tokens, lanes - 1), lanes);
   Value whole = f.mul(f.divide(count, panelUnroll), panelUnroll);
-  if (panels >= panelUnroll)
-    f.loop(f.i64(0), whole, panelUnroll,
-           [&](Value panel) { multiply(tile, panel, panelUnroll); });
+  f.loop(f.i64(0), whole, panelUnroll,
+         [&](Value panel) { multiply(tile, panel, panelUnroll, rowUnroll); });
   if (panelUnroll > 1)
-    f.loop(panels >= panelUnroll ? whole : f.i64(0), count, 1,
-           [&](Value panel) { multiply(tile, panel, 1); });
+    f.loop(whole, count, 1,
+           [&](Value panel) { multiply(tile, panel, 1, maxRows); });
   finish(tile);
 }
 
@@ -271,7 +277,7 @@ void Blocked::clear(const RowKernel::Tile &tile) {
 
 /// Adds the products of all rows of the tile with `panels` panels to C.
 void Blocked::multiply(const RowKernel::Tile &tile, Value firstPanel,
-                       int64_t panelCount) {
+                       int64_t panelCount, int64_t maxGroup) {
   RowSegment &segment = tile.segment;
   int64_t pass = std::max(stepUnroll, passBytes / (panelCount * lanes * 4) /
                                           stepUnroll * stepUnroll);
@@ -281,7 +287,7 @@ void Blocked::multiply(const RowKernel::Tile &tile, Value firstPanel,
     Value last = f.minimum(f.add(first, pass), f.i64(steps));
     for (int64_t member = 0; member < segment.members; ++member) {
       bool stored = inPlace(segment, member);
-      int64_t rows = stored ? segment.alignedCouples(rowUnroll) : rowUnroll;
+      int64_t rows = stored ? segment.alignedCouples(maxGroup) : maxGroup;
       f.loop(tile.firstCouple, end, rows, [&](Value couple) {
         Group group;
         if (stored) {

@@ -8,8 +8,7 @@
 //   w[1] K   a10 a11          one load of x serves all rows, one of w (and its
 //   ...                       decoding) all tokens
 //
-// Every row is a stream of its own, so that `rows` cache lines are in flight
-// beside those of the hardware prefetcher. Floor: the bytes of the weights.
+// Weights are fetched several KiB ahead (see fetchAhead). Floor: their bytes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +16,8 @@
 
 #include "base/ElementType.h"
 #include "dialects/llama/StoredTypes.h"
+
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace quipu;
@@ -38,8 +39,26 @@ struct DotEmitter {
   SmallVector<Value> accumulateFloats(SmallVector<Value> sums);
   SmallVector<Value> accumulateBlocks(SmallVector<Value> sums);
   SmallVector<Value> transpose(ArrayRef<Value> sums);
+  void fetchAhead(Value iteration, int64_t bytes);
 };
 } // namespace
+
+/// Fetches what some later group of rows will read where this one is in
+/// iteration `iteration`, of `bytes` a row: groups follow each other in memory,
+/// so that the fetches of all iterations go straight through it. Hardware
+/// prefetchers follow short interleaved rows badly: without this, quantized
+/// matvecs reached a third of the read bandwidth.
+void DotEmitter::fetchAhead(Value iteration, int64_t bytes) {
+  constexpr int64_t least = 8 * 1024, most = 64 * 1024;
+  int64_t group = weights.stride * weights.count;
+  if (group > most)
+    return; // every row is a long stream of its own
+  int64_t distance = llvm::alignTo(least, group);
+  int64_t each = weights.count * bytes;
+  Value next = f.at(f.element(weights.first, iteration, each), distance);
+  for (int64_t line = 0; line < each; line += 64)
+    f.prefetch(f.at(next, line));
+}
 
 Value DotEmitter::activation(Value from, int64_t token, int64_t element) {
   return f.load(f.floats(lanes),
@@ -74,6 +93,9 @@ SmallVector<Value> DotEmitter::accumulateFloats(SmallVector<Value> sums) {
     sums = f.loop(f.i64(0), f.i64(main * lanes), unroll * lanes, sums,
                   [&](Value at, ValueRange carried) {
                     SmallVector<Value> next(carried);
+                    fetchAhead(f.divide(at, unroll * lanes),
+                               weights.stored.getIntOrFloatBitWidth() / 8 *
+                                   unroll * lanes);
                     for (int64_t i = 0; i < unroll; ++i)
                       floatStep(at, i * lanes, {}, next);
                     return next;
@@ -138,6 +160,7 @@ SmallVector<Value> DotEmitter::accumulateBlocks(SmallVector<Value> sums) {
   return f.loop(f.i64(0), f.i64(blocks), 1, sums,
                 [&](Value index, ValueRange carried) {
                   SmallVector<Value> next(carried);
+                  fetchAhead(index, weights.decoder->bytes);
                   blockStep(index, 0, next);
                   return next;
                 });

@@ -15,6 +15,20 @@ using namespace quipu;
 using kernel::Arithmetic;
 using kernel::ScheduleAttr;
 
+/// Rows of a matvec's tile: a register of couples at least, and fewer partial
+/// results where there are many rows.
+static int64_t matvecRows(Operation *skeleton) {
+  int64_t rows = 0;
+  bool allSingle = true;
+  for (kernel::SegmentOp segment : kernel::getSegments(skeleton)) {
+    rows += segment.getOutputs();
+    allSingle &= segment.getCouple() == kernel::Couple::single;
+  }
+  if (rows >= 16384)
+    return 64;
+  return allSingle && rows <= 2048 ? 16 : 32;
+}
+
 ScheduleAttr quipu::chooseTiles(Operation *skeleton, int64_t maxTokens) {
   MLIRContext *context = skeleton->getContext();
   auto tiles = [&](int64_t row, int64_t token, int64_t kv) {
@@ -22,7 +36,7 @@ ScheduleAttr quipu::chooseTiles(Operation *skeleton, int64_t maxTokens) {
                              0, Arithmetic::f32);
   };
   if (isa<kernel::MatvecOp>(skeleton))
-    return tiles(32, 1, 0);
+    return tiles(matvecRows(skeleton), 1, 0);
   if (isa<kernel::MatmulOp>(skeleton))
     return tiles(32, 128, 0);
   if (isa<kernel::AttentionDecodeOp>(skeleton))

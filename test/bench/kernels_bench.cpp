@@ -2,11 +2,13 @@
 //
 // Prints what matvec reads per second as a share of plain reads of the same
 // buffer, and what matmul computes as a share of a loop of bare products; both
-// limits are measured in the same run. Usage: kernels_bench [threads [filter]].
+// limits are measured in the same run. Usage: kernels_bench [threads [filter
+// [MiB of weights]]].
 // QUIPU_SCHEDULE="row_tile,token_tile,row_unroll,token_unroll" overrides sizes.
 //
 //===----------------------------------------------------------------------===//
 
+#include "base/Quantize.h"
 #include "compiler/cpu/CpuImage.h"
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/cpu/Emitter.h"
@@ -18,6 +20,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 #include <immintrin.h>
 #include <numeric>
 #include <random>
@@ -34,24 +37,26 @@ double now() {
       .count();
 }
 
+/// Time that this thread has run: what other programs take does not count.
+double threadTime() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+}
+
 /// Runs `work(thread)` on every thread at once, `times` times, and returns the
-/// shortest time of one round.
+/// shortest time that the slowest thread took for a round.
 template <typename Work> double best(int threads, int times, Work work) {
-  std::atomic<int> arrived = 0, left = 0;
-  double shortest = 1e30;
+  std::atomic<int> arrived = 0;
+  std::vector<std::vector<double>> took(threads, std::vector<double>(times));
   auto run = [&](int thread) {
     for (int i = 0; i < times; ++i) {
       arrived.fetch_add(1);
       while (arrived.load() < threads * (i + 1))
         _mm_pause();
-      double start = now();
+      double start = threadTime();
       work(thread);
-      left.fetch_add(1);
-      if (thread != 0)
-        continue;
-      while (left.load() < threads * (i + 1))
-        _mm_pause();
-      shortest = std::min(shortest, now() - start);
+      took[thread][i] = threadTime() - start;
     }
   };
   std::vector<std::thread> others;
@@ -60,6 +65,13 @@ template <typename Work> double best(int threads, int times, Work work) {
   run(0);
   for (std::thread &other : others)
     other.join();
+  double shortest = 1e30;
+  for (int i = 0; i < times; ++i) {
+    double slowest = 0;
+    for (int thread = 0; thread < threads; ++thread)
+      slowest = std::max(slowest, took[thread][i]);
+    shortest = std::min(shortest, slowest);
+  }
   return shortest;
 }
 
@@ -131,12 +143,20 @@ func.func @f(%x: tensor<?x{0}xf32>, %w: tensor<{1}x{0}x{2}>) -> tensor<?x{1}xf32
       .str();
 }
 
-/// `count` bytes of a weight, no field of which is infinite.
-std::vector<std::byte> randomWeight(int64_t count) {
-  std::vector<std::byte> bytes(count);
-  uint32_t state = 1;
-  for (std::byte &byte : bytes)
-    byte = std::byte((state = state * 1664525 + 1013904223) >> 24 & 0x3b);
+/// A weight of n rows, 32 different ones over and over.
+std::vector<std::byte> randomWeight(ElementType type, int64_t n, int64_t k) {
+  int64_t row = rowBytes(type, k);
+  std::vector<std::byte> bytes(n * row);
+  std::mt19937 random(1);
+  std::normal_distribution<float> distribution(0, 0.05f);
+  std::vector<float> values(k);
+  for (int64_t i = 0; i < std::min<int64_t>(n, 32); ++i) {
+    for (float &value : values)
+      value = distribution(random);
+    quantizeRow(type, values, {bytes.data() + i * row, size_t(row)});
+  }
+  for (int64_t i = 32; i < n; ++i)
+    std::memcpy(bytes.data() + i * row, bytes.data() + i % 32 * row, row);
   return bytes;
 }
 
@@ -177,7 +197,7 @@ Measured measure(const CpuVariant &variant, const char *skeleton,
   auto stored = *llama::elementType(
       mlir::cast<mlir::RankedTensorType>(function.getArgumentTypes()[1])
           .getElementType());
-  auto weight = randomWeight(n * rowBytes(stored, k));
+  auto weight = randomWeight(stored, n, k);
   result.weightBytes = weight.size();
   std::vector<float> x(tokens * k, 0.5f), y(tokens * n);
   std::vector<void *> arguments = {x.data(), weight.data(), y.data()};
@@ -208,6 +228,7 @@ Measured measure(const CpuVariant &variant, const char *skeleton,
 int main(int argc, char **argv) {
   int threads = argc > 1 ? atoi(argv[1]) : 2;
   std::string filter = argc > 2 ? argv[2] : "";
+  int64_t megabytes = argc > 3 ? atoi(argv[3]) : 96;
   const char *variantName = getenv("QUIPU_VARIANT");
   const CpuVariant &variant =
       *findCpuVariant(variantName ? variantName : "cpu-x86-64-v4-bf16");
@@ -224,8 +245,13 @@ int main(int argc, char **argv) {
   };
   for (std::string type : types) {
     int64_t k = type.ends_with("_k") ? 512 : 576;
-    for (auto [n, columns] : {std::pair<int64_t, int64_t>{98304, k},
-                              std::pair<int64_t, int64_t>{36864, 1536}}) {
+    for (int64_t columns : {k, int64_t(1536)}) {
+      // More than any cache of today holds.
+      int64_t n =
+          megabytes * 1024 * 1024 /
+          rowBytes(*parseElementType(type[0] == '!' ? type.substr(7) : type),
+                   columns) /
+          64 * 64;
       std::string name = "matvec " + type + " k=" + std::to_string(columns);
       if (!wanted(name))
         continue;

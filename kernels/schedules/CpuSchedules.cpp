@@ -29,6 +29,17 @@ static int64_t matvecRows(Operation *skeleton) {
   return allSingle && rows <= 2048 ? 16 : 32;
 }
 
+/// Tokens of a matmul's tile: enough to pay for decoding its weights, while
+/// their activations stay in a second-level cache for usual K.
+static int64_t matmulTokens(Operation *skeleton) {
+  Value source = kernel::getPrologue(skeleton).getSource();
+  int64_t k = cast<RankedTensorType>(source.getType()).getDimSize(1);
+  constexpr int64_t elements = 512 * 1024;
+  if (k * 128 <= elements)
+    return 128;
+  return k * 64 <= elements ? 64 : 32;
+}
+
 ScheduleAttr quipu::chooseTiles(Operation *skeleton, int64_t maxTokens) {
   MLIRContext *context = skeleton->getContext();
   auto tiles = [&](int64_t row, int64_t token, int64_t kv) {
@@ -38,7 +49,7 @@ ScheduleAttr quipu::chooseTiles(Operation *skeleton, int64_t maxTokens) {
   if (isa<kernel::MatvecOp>(skeleton))
     return tiles(matvecRows(skeleton), 1, 0);
   if (isa<kernel::MatmulOp>(skeleton))
-    return tiles(32, 128, 0);
+    return tiles(32, matmulTokens(skeleton), 0);
   if (isa<kernel::AttentionDecodeOp>(skeleton))
     return tiles(1, 1, 64);
   if (isa<kernel::AttentionPrefillOp>(skeleton))

@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/tokenizer/PreTokenizer.h"
-#include "runtime/tokenizer/Utf8.h"
+
+#include "base/Utf8.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/tokenizer/SentencePieceEncoder.h"
-#include "runtime/tokenizer/Utf8.h"
+
+#include "base/Utf8.h"
 
 #include <sentencepiece_processor.h>
 #include <unordered_set>

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/tokenizer/StreamDecoder.h"
-#include "runtime/tokenizer/Utf8.h"
+
+#include "base/Utf8.h"
 
 #include <algorithm>
 

@@ -6,12 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "runtime/tokenizer/Tokenizer.h"
+
+#include "base/Utf8.h"
 #include "runtime/tokenizer/ByteAlphabet.h"
 #include "runtime/tokenizer/BytePairEncoder.h"
 #include "runtime/tokenizer/PreTokenizer.h"
 #include "runtime/tokenizer/SentencePieceEncoder.h"
 #include "runtime/tokenizer/SpecialTokens.h"
-#include "runtime/tokenizer/Utf8.h"
 
 #include <cassert>
 #include <charconv>

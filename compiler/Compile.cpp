@@ -105,6 +105,11 @@ Error Compilation::failure(const llvm::Twine &what) const {
 }
 
 Result<void> Compilation::run(Stage stage) {
+  if (options.context > model.config.maxPositionEmbeddings)
+    return failure("context: expected at most " +
+                   llvm::Twine(model.config.maxPositionEmbeddings) +
+                   " tokens, for which the model was made, found " +
+                   llvm::Twine(options.context));
   GraphOptions graphOptions;
   graphOptions.pageSize = options.pageSize;
   graphOptions.kvType = options.kvType.value_or(defaultKvType(model));

@@ -20,6 +20,17 @@ int64_t roundUp(int64_t bytes, int64_t multiple) {
   return (bytes + multiple - 1) / multiple * multiple;
 }
 
+/// Stands for whatever is larger, more than any machine has: what a package or
+/// a user asks for need not be within reason, and sums must not overflow.
+constexpr int64_t unreasonable = INT64_MAX / 16;
+
+int64_t times(int64_t factor, int64_t bytes) {
+  int64_t product;
+  return __builtin_mul_overflow(factor, bytes, &product)
+             ? unreasonable
+             : std::min(product, unreasonable);
+}
+
 int64_t scratchBytes(const plan::Plan &plan, int64_t target) {
   int64_t most = 0;
   for (const plan::Kernel &kernel : plan.kernels)
@@ -38,23 +49,22 @@ MemoryPlan planMemory(const Package &package, int64_t target, int threads,
   memory.sequences = sequences;
   for (const plan::Parameter &parameter : plan.parameters) {
     bool stored = parameter.recipe.kind == plan::Recipe::Kind::identity;
-    (stored ? memory.weights : memory.tables) +=
-        parameterBytes(parameter, context);
+    int64_t &sum = stored ? memory.weights : memory.tables;
+    sum = std::min(unreasonable, sum + parameterBytes(parameter, context));
   }
   memory.kvPerToken = 2 * plan.kv.layers * plan.kv.kvHeads *
                       rowBytes(plan.kv.type, plan.kv.headDim);
-  memory.kv =
-      roundUp(context, plan.kv.pageSize) * sequences * memory.kvPerToken;
+  memory.kv = times(
+      sequences, times(roundUp(context, plan.kv.pageSize), memory.kvPerToken));
   int64_t maxTokens = 0, maxRows = 0;
   for (const plan::Bucket &bucket : plan.buckets) {
     memory.arena = std::max(memory.arena, bucket.arenaBytes);
     maxTokens = std::max(maxTokens, bucket.maxTokens);
     maxRows = std::max(maxRows, bucket.maxRows);
   }
-  memory.scratch = scratchBytes(plan, target) * threads;
-  int64_t pageTable =
-      sequences * ((context + plan.kv.pageSize - 1) / plan.kv.pageSize);
-  memory.inputs = 4 * (4 * maxTokens + maxRows + pageTable) +
+  memory.scratch = times(threads, scratchBytes(plan, target));
+  int64_t pages = (context + plan.kv.pageSize - 1) / plan.kv.pageSize;
+  memory.inputs = 4 * (4 * maxTokens + maxRows) + times(sequences, 4 * pages) +
                   maxTokens * int64_t(sizeof(WorkItem));
   if (target < int64_t(package.targets.size()))
     memory.code = static_cast<int64_t>(package.targets[target].code.size());

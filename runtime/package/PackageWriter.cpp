@@ -8,17 +8,15 @@
 #include "runtime/package/PackageWriter.h"
 
 #include "base/MappedFile.h"
+#include "base/PendingFile.h"
+#include "base/Utf8.h"
 #include "runtime/package/PackageFormat.h"
 #include "runtime/package/PackageReader.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace quipu {
 namespace {
@@ -26,81 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t tensorAlignment = 64; // a cache line
-
-/// A file that appears at its path only when it is complete.
-class PendingFile {
-public:
-  static Result<PendingFile> create(const std::string &path, bool executable) {
-    PendingFile file;
-    file.path = path;
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      file.partial = path + ".partial-" + std::to_string(::getpid()) + "-" +
-                     std::to_string(attempt);
-      file.descriptor =
-          ::open(file.partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                 executable ? 0777 : 0666); // less the umask
-      if (file.descriptor >= 0)
-        return file;
-      if (errno != EEXIST)
-        break;
-    }
-    file.partial.clear(); // not ours to remove
-    return Error{path + ": cannot create: " + std::strerror(errno)};
-  }
-  PendingFile(PendingFile &&other) noexcept
-      : path(std::move(other.path)), partial(std::exchange(other.partial, {})),
-        descriptor(std::exchange(other.descriptor, -1)), size(other.size) {}
-  ~PendingFile() {
-    if (descriptor >= 0)
-      ::close(descriptor);
-    if (!partial.empty())
-      ::unlink(partial.c_str());
-  }
-
-  uint64_t bytesWritten() const { return size; }
-
-  Result<void> write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
-      if (count < 0 && errno == EINTR)
-        continue;
-      if (count < 0)
-        return failure("write");
-      bytes = bytes.subspan(static_cast<size_t>(count));
-      size += static_cast<uint64_t>(count);
-    }
-    return {};
-  }
-
-  Result<void> padTo(uint64_t multiple) {
-    static constexpr std::byte zeros[packagePage] = {};
-    uint64_t padding = (multiple - size % multiple) % multiple;
-    return write({zeros, padding});
-  }
-
-  /// Puts the file in place.
-  Result<void> commit() {
-    if (::fsync(descriptor) != 0)
-      return failure("write");
-    if (::close(std::exchange(descriptor, -1)) != 0)
-      return failure("close");
-    if (::rename(partial.c_str(), path.c_str()) != 0)
-      return failure("replace");
-    partial.clear();
-    return {};
-  }
-
-private:
-  PendingFile() = default;
-  Error failure(const char *what) const {
-    return Error{path + ": cannot " + what + ": " + std::strerror(errno)};
-  }
-
-  std::string path;
-  std::string partial; // empty: nothing to remove
-  int descriptor = -1;
-  uint64_t size = 0;
-};
 
 /// The steps of writing one package.
 class Writer {
@@ -112,6 +35,7 @@ public:
   Result<void> write(const std::string &path);
 
 private:
+  Result<void> padTo(uint64_t multiple);
   Result<void> writeStub();
   Result<PackageBlob> writeBlob(std::span<const std::byte> bytes);
   Result<void> writeWeights();
@@ -121,7 +45,7 @@ private:
   bool isEmbedded(const WeightTensor &tensor) const {
     return options.embedWeights || tensor.file == WeightTensor::inPackage;
   }
-  void recordFiles(const std::string &path);
+  Result<void> recordFiles(const std::string &path);
 
   const Package &package;
   const PackageWriteOptions &options;
@@ -148,8 +72,15 @@ Result<void> Writer::write(const std::string &path) {
   layout.tokenizer = *blob;
   if (auto done = writeWeights(); !done)
     return done;
-  recordFiles(path);
+  if (auto done = recordFiles(path); !done)
+    return done;
   return writeHeader();
+}
+
+Result<void> Writer::padTo(uint64_t multiple) {
+  static constexpr std::byte zeros[packagePage] = {};
+  uint64_t padding = (multiple - file.bytesWritten() % multiple) % multiple;
+  return file.write({zeros, padding});
 }
 
 Result<void> Writer::writeStub() {
@@ -173,7 +104,7 @@ Result<void> Writer::writeStub() {
 }
 
 Result<PackageBlob> Writer::writeBlob(std::span<const std::byte> bytes) {
-  if (auto done = file.padTo(packagePage); !done)
+  if (auto done = padTo(packagePage); !done)
     return done.error();
   PackageBlob blob = {file.bytesWritten(), bytes.size(), checksum(bytes)};
   if (auto done = file.write(bytes); !done)
@@ -182,7 +113,7 @@ Result<PackageBlob> Writer::writeBlob(std::span<const std::byte> bytes) {
 }
 
 Result<void> Writer::writeWeights() {
-  if (auto done = file.padTo(packagePage); !done)
+  if (auto done = padTo(packagePage); !done)
     return done;
   layout.weights.offset = file.bytesWritten();
   for (const WeightTensor &tensor : package.tensors)
@@ -202,7 +133,7 @@ Result<void> Writer::writeTensor(const WeightTensor &tensor,
   auto bytes = source(tensor);
   if (!bytes)
     return bytes.error();
-  if (auto done = file.padTo(tensorAlignment); !done)
+  if (auto done = padTo(tensorAlignment); !done)
     return done;
   written.file = WeightTensor::inPackage;
   written.offset = file.bytesWritten() - layout.weights.offset;
@@ -241,10 +172,10 @@ Result<std::span<const std::byte>> Writer::source(const WeightTensor &tensor) {
   return bytes.subspan(tensor.offset, tensor.bytes);
 }
 
-void Writer::recordFiles(const std::string &path) {
+Result<void> Writer::recordFiles(const std::string &path) {
   if (options.embedWeights) {
     header.weightFiles.clear();
-    return;
+    return {};
   }
   fs::path folder = fs::absolute(path).lexically_normal().parent_path();
   for (WeightFile &recorded : header.weightFiles) {
@@ -252,7 +183,11 @@ void Writer::recordFiles(const std::string &path) {
         fs::absolute(weightFilePath(package, recorded)).lexically_normal();
     recorded.path =
         (place.parent_path() == folder ? place.filename() : place).string();
+    if (!isUtf8(recorded.path))
+      return Error{recorded.path + ": a package cannot refer to a file whose "
+                                   "path is not UTF-8"};
   }
+  return {};
 }
 
 Result<void> Writer::writeHeader() {

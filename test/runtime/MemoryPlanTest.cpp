@@ -70,6 +70,17 @@ TEST(MemoryPlan, addsUp) {
   EXPECT_EQ(planMemory(*package, 0, 3, 4090, 2).kv, 8 * layerBytes);
 }
 
+TEST(MemoryPlan, sizesBeyondReasonDoNotOverflow) {
+  auto package = largePackage();
+  package->plan.kv = {1 << 16, 1 << 16, 1 << 16, 16, ElementType::f32};
+  package->plan.maxContext = INT32_MAX;
+  MemoryPlan memory = planMemory(*package, 0, 1 << 30, INT32_MAX, INT64_MAX);
+  EXPECT_GT(memory.kv, int64_t(1) << 48);
+  EXPECT_GT(memory.inputs, int64_t(1) << 48);
+  EXPECT_GT(memory.anonymous(), memory.kv);
+  EXPECT_EQ(largestContext(*package, 0, 1, INT64_MAX, mebibyte), 0);
+}
+
 TEST(MemoryPlan, findsTheLargestContext) {
   auto package = largePackage();
   EXPECT_EQ(largestContext(*package, 0, 1, 1, int64_t(1) << 40), 4096);

@@ -143,6 +143,14 @@ TEST_F(PackageTest, keepsAStubInFrontAndReplacesItsPackage) {
   EXPECT_TRUE(readPackage(path));
 }
 
+TEST_F(PackageTest, refusesAPathThatItsHeaderCannotHold) {
+  addWeightFile(folder / "\xff.gguf");
+  EXPECT_THAT(write(), HasSubstr("whose path is not UTF-8"));
+  PackageWriteOptions inside;
+  inside.embedWeights = true;
+  EXPECT_EQ(write(inside), "");
+}
+
 TEST_F(PackageTest, aFailureLeavesTheOldFileAlone) {
   std::ofstream(path) << "old";
   addWeightFile(folder / "weights.bin");
@@ -160,7 +168,7 @@ TEST_F(PackageTest, aFailureLeavesTheOldFileAlone) {
   path = (folder / "no" / "such").string();
   EXPECT_THAT(write(), HasSubstr("cannot create: No such file"));
   path = folder.string(); // a folder
-  EXPECT_THAT(write(), HasSubstr("cannot replace"));
+  EXPECT_THAT(write(), HasSubstr("expected a regular file"));
 }
 
 TEST_F(PackageTest, refusesEveryTruncation) {

@@ -6,13 +6,38 @@
 
 #include "tools/commands/Command.h"
 
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 using namespace quipu;
 
 int quipu::fail(const Error &error) {
   std::fprintf(stderr, "quipu: error: %s\n", error.message.c_str());
   return 1;
+}
+
+Result<std::string> quipu::readText(const std::string &path) {
+  std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(
+      std::fopen(path.c_str(), "rb"), std::fclose);
+  std::string text;
+  char part[4096];
+  size_t count = 1;
+  while (file && count > 0) {
+    count = std::fread(part, 1, sizeof part, file.get());
+    text.append(part, count);
+  }
+  if (!file || std::ferror(file.get()))
+    return Error{path + ": cannot be read: " + std::strerror(errno)};
+  return text;
+}
+
+void quipu::print(const nlohmann::ordered_json &json, int indent) {
+  std::string text =
+      json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
 }
 
 void quipu::addModelOptions(CLI::App &app, const CommandHost &host,
@@ -58,5 +83,8 @@ int quipu::runApp(CLI::App &app, int argc, char **argv,
     // Help and version are "errors" with status 0.
     return app.exit(error) == 0 ? 0 : 2;
   }
+  // A full disk may show here only.
+  if (std::fflush(stdout) != 0 || std::ferror(stdout))
+    return fail(Error{"standard output: cannot be written"});
   return host.status;
 }

@@ -13,6 +13,7 @@
 #include "runtime/package/Package.h"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <functional>
 #include <memory>
@@ -42,6 +43,13 @@ struct CommandHost {
 
 /// Says `error` on stderr as the program's one message; the exit status is 1.
 int fail(const Error &error);
+
+/// All of the file at `path`, which may be a pipe.
+Result<std::string> readText(const std::string &path);
+
+/// Prints `json`, over several lines unless `indent` is -1. What is not UTF-8
+/// in it, as a path may be, becomes U+FFFD.
+void print(const nlohmann::ordered_json &json, int indent = -1);
 
 /// Adds MODEL and the options that say how it is compiled.
 void addModelOptions(CLI::App &app, const CommandHost &host,

@@ -169,7 +169,7 @@ static int inspect(CommandHost &host, const InspectOptions &options) {
   if (!json)
     return fail(json.error());
   if (options.json)
-    std::printf("%s\n", json->dump(2).c_str());
+    print(*json, 2);
   else
     printText(*json);
   return 0;

@@ -72,7 +72,7 @@ static void printJson(const MemoryPlan &plan, int64_t available,
       {"available_bytes", available},
       {"largest_context", longest},
   };
-  std::printf("%s\n", json.dump(2).c_str());
+  print(json, 2);
 }
 
 static int showPlan(CommandHost &host, const PlanOptions &options) {
@@ -116,7 +116,7 @@ void quipu::addPlanCommand(CLI::App &app, CommandHost &host) {
   command
       ->add_option("--sequences", options->sequences, "sequences alive at once")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
   command->add_option("-t,--threads", options->threads, "threads")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);

@@ -10,8 +10,6 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 using namespace quipu;
 
@@ -31,12 +29,7 @@ struct RunOptions {
 static Result<std::string> readPrompt(const RunOptions &options) {
   if (options.promptFile.empty())
     return options.prompt;
-  std::ifstream file(options.promptFile, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)),
-                   std::istreambuf_iterator<char>());
-  if (!file)
-    return Error{options.promptFile + ": cannot be read"};
-  return text;
+  return readText(options.promptFile);
 }
 
 /// The prompt as token ids; sets `chatting` where a chat format was applied.
@@ -57,12 +50,13 @@ static Result<std::vector<int32_t>> encodePrompt(const Session &session,
   return session.encodeChat(messages);
 }
 
-static void printTimings(const GenerationTimings &timings) {
+static void printTimings(const Generation &generation) {
+  const GenerationTimings &timings = generation.timings;
   std::fprintf(stderr,
                "prompt: %ld tokens, %.1f tokens/s; answer: %ld tokens, %.1f "
                "tokens/s\n",
                long(timings.promptTokens), timings.promptTokensPerSecond(),
-               long(timings.decodeTokens + 1), timings.decodeTokensPerSecond());
+               long(generation.tokens.size()), timings.decodeTokensPerSecond());
 }
 
 /// The documented JSON form of an answer: see docs/run.md.
@@ -79,7 +73,7 @@ static void printJson(const Answer &answer, size_t promptTokens) {
       {"decode_seconds", timings.decodeSeconds},
       {"decode_tokens_per_second", timings.decodeTokensPerSecond()},
   };
-  std::printf("%s\n", json.dump().c_str());
+  print(json);
 }
 
 static int run(CommandHost &host, const RunOptions &options) {
@@ -112,7 +106,7 @@ static int run(CommandHost &host, const RunOptions &options) {
     std::printf("\n");
   std::fflush(stdout);
   if (!options.quiet && !options.json)
-    printTimings(answer->generation.timings);
+    printTimings(answer->generation);
   return answer->generation.reason == StopReason::cancelled ? 130 : 0;
 }
 

@@ -98,10 +98,12 @@ static SamplerOptions chooseSampler(const SessionOptions &options,
   return sampler;
 }
 
-static Result<Tokenizer> openTokenizer(const Package &package) {
+/// `model` is what the user named: a package may come from the cache.
+static Result<Tokenizer> openTokenizer(const Package &package,
+                                       const std::string &model) {
   if (package.tokenizer.empty())
-    return Error{package.path + ": has no tokenizer, so it cannot read or "
-                                "write text"};
+    return Error{(model.empty() ? package.path : model) +
+                 ": has no tokenizer, so it cannot read or write text"};
   Result<TokenizerSpec> spec = deserializeTokenizer(package.tokenizer);
   if (!spec)
     return spec.error();
@@ -113,7 +115,7 @@ Result<Session> Session::open(const CommandHost &host,
   Result<std::shared_ptr<const Package>> package = host.load(options.load);
   if (!package)
     return package.error();
-  Result<Tokenizer> tokenizer = openTokenizer(**package);
+  Result<Tokenizer> tokenizer = openTokenizer(**package, options.load.model);
   if (!tokenizer)
     return tokenizer.error();
 

@@ -15,7 +15,6 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 
@@ -56,26 +55,21 @@ static Result<TokenizerSpec> readTokenizer(const std::string &path) {
   return std::move(*model->tokenizer);
 }
 
-static Result<std::string> readText(const TokenizeOptions &options) {
+static Result<std::string> chooseText(const TokenizeOptions &options) {
   if (options.file.empty() || options.file == "-") {
     if (options.file.empty() && !options.text.empty())
       return options.text;
     return std::string(std::istreambuf_iterator<char>(std::cin),
                        std::istreambuf_iterator<char>());
   }
-  std::ifstream file(options.file, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)),
-                   std::istreambuf_iterator<char>());
-  if (!file)
-    return Error{options.file + ": cannot be read"};
-  return text;
+  return readText(options.file);
 }
 
 static void print(const Tokenizer &tokenizer, const TokenizeOptions &options,
                   const std::vector<int32_t> &ids) {
   if (options.json) {
     nlohmann::ordered_json json = {{"count", ids.size()}, {"ids", ids}};
-    std::printf("%s\n", json.dump().c_str());
+    print(json);
     return;
   }
   if (options.ids) {
@@ -101,7 +95,7 @@ static int tokenize(const TokenizeOptions &options) {
   Result<Tokenizer> tokenizer = Tokenizer::create(std::move(*spec));
   if (!tokenizer)
     return fail(tokenizer.error());
-  Result<std::string> text = readText(options);
+  Result<std::string> text = chooseText(options);
   if (!text)
     return fail(text.error());
   EncodeOptions encoding;

@@ -5,10 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "base/PendingFile.h"
 #include "frontends/OpenModel.h"
 #include "runtime/package/PackageWriter.h"
 #include "tools/quipu/ModelLoader.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <unistd.h>
@@ -68,20 +70,21 @@ static Result<void> writeText(const std::string &text,
     std::fwrite(text.data(), 1, text.size(), stdout);
     return {};
   }
-  std::string partial = path + ".partial";
-  std::FILE *file = std::fopen(partial.c_str(), "w");
-  bool done =
-      file && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  done = (!file || std::fclose(file) == 0) && done;
+  Result<PendingFile> file = PendingFile::create(path);
+  if (!file)
+    return file.error();
+  if (auto done = file->write(std::as_bytes(std::span(text))); !done)
+    return done;
+  return file->commit();
+}
+
+/// Whether `path` is one of the files that `model` is read from.
+static bool isPartOf(const Model &model, const std::string &path) {
   std::error_code error;
-  if (done)
-    fs::rename(partial, path, error);
-  if (!done || error) {
-    std::error_code ignored;
-    fs::remove(partial, ignored);
-    return Error{path + ": cannot be written"};
-  }
-  return {};
+  return fs::equivalent(path, model.path, error) ||
+         std::ranges::any_of(model.files, [&](const std::string &file) {
+           return fs::equivalent(path, file, error);
+         });
 }
 
 static Result<void> writeModel(const Model &model,
@@ -89,6 +92,8 @@ static Result<void> writeModel(const Model &model,
                                const CompileOptions &options) {
   if (command.output.empty())
     return Error{"say where to write the package: -o FILE"};
+  if (isPartOf(model, command.output))
+    return Error{command.output + ": would replace the model itself"};
   PackageWriteOptions writing;
   writing.progress = showProgress;
   uint64_t bytes = weightBytes(model);

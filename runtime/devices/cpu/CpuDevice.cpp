@@ -101,6 +101,10 @@ CpuDevice::create(const Package &package, int64_t target, CodeImage image,
   int threads = options.threads > 0 ? options.threads : availableThreads();
   std::unique_ptr<CpuDevice> device(
       new CpuDevice(package.plan, std::move(image), threads));
+  if (device->threads.size() != threads)
+    return Error{"threads: cannot start " + std::to_string(threads) +
+                 ", the system allows " +
+                 std::to_string(device->threads.size())};
   device->limits = limits;
   device->targetName = package.targets[target].name;
   if (Result<void> done = device->allocate(target); !done)

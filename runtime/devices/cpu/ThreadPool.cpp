@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <string>
 #include <sys/syscall.h>
+#include <system_error>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -102,8 +103,11 @@ ThreadPool::ThreadPool(int threads) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   workers.reserve(std::max(0, threads - 1));
-  for (int i = 1; i < threads; ++i)
-    workers.emplace_back([this, i] { work(i); });
+  try {
+    for (int i = 1; i < threads; ++i)
+      workers.emplace_back([this, i] { work(i); });
+  } catch (const std::system_error &) { // the pool has those that did start
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 

@@ -41,6 +41,7 @@ private:
 /// `size` threads, of which the caller of run() is number 0. One run at a time.
 class ThreadPool {
 public:
+  /// Starts `threads`, or as many as the system allows: see size().
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool &) = delete;

@@ -109,9 +109,37 @@ ThreadPool::ThreadPool(int threads) {
   } catch (const std::system_error &) { // the pool has those that did start
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  bindThreads();
+}
+
+// A worker that sleeps is woken on the CPU of whoever wakes it, and may stay
+// there: two threads then take turns on one CPU, spinning at each other's
+// barriers. Beside a busy process, 2 threads decoded 26 tokens/s that way and
+// 90 bound (SmolLM2 Q4_1, 2 CPUs).
+void ThreadPool::bindThreads() {
+  cpu_set_t allowed;
+  if (workers.empty() ||
+      ::sched_getaffinity(0, sizeof allowed, &allowed) != 0 ||
+      CPU_COUNT(&allowed) != size())
+    return;
+  callerCpus = allowed;
+  int thread = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed))
+      continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_t handle =
+        thread == 0 ? ::pthread_self() : workers[thread - 1].native_handle();
+    ::pthread_setaffinity_np(handle, sizeof one, &one);
+    ++thread;
+  }
 }
 
 ThreadPool::~ThreadPool() {
+  if (callerCpus)
+    ::sched_setaffinity(0, sizeof *callerCpus, &*callerCpus);
   stopping = true;
   started.advance();
   for (std::thread &worker : workers)

@@ -11,6 +11,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <sched.h>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -41,7 +43,9 @@ private:
 /// `size` threads, of which the caller of run() is number 0. One run at a time.
 class ThreadPool {
 public:
-  /// Starts `threads`, or as many as the system allows: see size().
+  /// Starts `threads`, or as many as the system allows: see size(). Where that
+  /// is one for every CPU that the calling thread may use, each thread is bound
+  /// to a CPU of its own, the calling one until the pool ends.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool &) = delete;
@@ -66,6 +70,7 @@ private:
   using Job = void (*)(void *context, int thread);
   void runErased(Job job, void *context);
   void work(int thread);
+  void bindThreads();
 
   WaitCounter started; // advanced for each job, and to stop
   WaitCounter passed;  // advanced by the last thread at a barrier
@@ -74,6 +79,7 @@ private:
   void *context = nullptr;
   bool stopping = false;
   std::vector<std::thread> workers;
+  std::optional<cpu_set_t> callerCpus; // to give back; set where bound
 };
 
 } // namespace quipu

@@ -9,20 +9,12 @@
 #include "runtime/devices/cpu/CpuDevice.h"
 #include "runtime/generation/Engine.h"
 #include "test/runtime/FakeModel.h"
+#include "test/runtime/ResidentMemory.h"
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define QUIPU_HAS_SHADOW_MEMORY 1
-#endif
-#endif
-#ifndef QUIPU_HAS_SHADOW_MEMORY
-#define QUIPU_HAS_SHADOW_MEMORY 0
-#endif
 
 namespace quipu {
 namespace {
@@ -97,26 +89,6 @@ TEST(MemoryPlan, findsTheLargestContext) {
   }
 }
 
-struct Resident {
-  int64_t anonymous = 0, file = 0;
-};
-
-Resident resident() {
-  std::ifstream rollup("/proc/self/smaps_rollup");
-  Resident result;
-  int64_t rss = 0;
-  for (std::string line; std::getline(rollup, line);) {
-    auto value = [&](const char *key, int64_t &target) {
-      if (line.starts_with(key))
-        target = std::atoll(line.c_str() + std::strlen(key)) * 1024;
-    };
-    value("Rss:", rss);
-    value("Anonymous:", result.anonymous);
-  }
-  result.file = rss - result.anonymous;
-  return result;
-}
-
 TEST(MemoryPlan, isWhatTheKernelCounts) {
   auto package = largePackage();
   auto path = std::filesystem::path(testing::TempDir()) /
@@ -131,8 +103,8 @@ TEST(MemoryPlan, isWhatTheKernelCounts) {
        {plan::Recipe::Kind::identity, "big", {}, 1}});
   package->tensors.push_back(
       {"big", ElementType::f32, 2, mebibyte, 0, 0, 8 * mebibyte});
-  Resident before = resident();
-  if (before.anonymous == 0 || QUIPU_HAS_SHADOW_MEMORY)
+  test::ResidentMemory before = test::residentMemory();
+  if (before.anonymous == 0)
     GTEST_SKIP() << "no smaps_rollup here, or a sanitizer's memory in it";
   EngineOptions options;
   options.threads = 2;
@@ -152,15 +124,12 @@ TEST(MemoryPlan, isWhatTheKernelCounts) {
   Sequence sequence = engine->newSequence();
   int32_t token = 1;
   ASSERT_TRUE(engine->prefill(sequence, {&token, 1}));
-  Resident after = resident();
+  test::ResidentMemory after = test::residentMemory();
   std::filesystem::remove(path);
   MemoryPlan memory = planMemory(*package, 0, 2, 4096, 1);
-  auto within5Percent = [](int64_t found, int64_t planned) {
-    EXPECT_NEAR(double(found) / double(planned), 1, 0.05)
-        << found << " of " << planned;
-  };
-  within5Percent(after.anonymous - before.anonymous, memory.anonymous());
-  within5Percent(after.file - before.file, memory.weights);
+  EXPECT_NEAR(after.anonymous - before.anonymous, memory.anonymous(),
+              0.05 * memory.anonymous());
+  EXPECT_NEAR(after.file - before.file, memory.weights, 0.05 * memory.weights);
 }
 
 } // namespace

@@ -40,6 +40,9 @@ public:
   /// The kernels of the plan as CPU functions for `variant`.
   Result<OwningOpRef<ModuleOp>> emit(const CpuVariant &variant);
 
+  /// Appends to each kernel of `plan` what `variant` forms its products in.
+  void recordArithmetic(plan::Plan &plan, const CpuVariant &variant);
+
   ModuleOp module() { return *graph; }
   std::string text();
 
@@ -174,6 +177,20 @@ Result<OwningOpRef<ModuleOp>> Compilation::emit(const CpuVariant &variant) {
   return emitted;
 }
 
+void Compilation::recordArithmetic(plan::Plan &plan,
+                                   const CpuVariant &variant) {
+  SymbolTable symbols(module());
+  for (plan::Kernel &kernel : plan.kernels) {
+    llvm::StringRef name = kernel.name;
+    name.consume_back(".merge");
+    auto function = symbols.lookup<func::FuncOp>(name);
+    kernel::ScheduleAttr schedule =
+        chooseVariant(&function.getBody().front().front(), variant);
+    kernel.arithmetic.push_back(
+        kernel::stringifyArithmetic(schedule.getArithmetic()).str());
+  }
+}
+
 /// What `quipu inspect` says about the model's numbers.
 static ModelInfo describe(const Model &model) {
   const ModelConfig &config = model.config;
@@ -242,6 +259,7 @@ static Result<void> addTarget(Package &package, Compilation &compilation,
   for (auto [kernel, scratch] :
        llvm::zip(package.plan.kernels, image->scratchBytes))
     kernel.scratchBytes.push_back(scratch);
+  compilation.recordArithmetic(package.plan, variant);
   Target target;
   target.name = variant.name.str();
   for (const CpuTarget &known : cpuTargets)

@@ -157,7 +157,7 @@ plan::Plan quipu::exportPlan(ModuleOp module) {
              ? std::vector<std::string>{name, name + ".merge"}
              : std::vector<std::string>{name}) {
       kernelIndex[each] = result.kernels.size();
-      result.kernels.push_back({each, kind, {}});
+      result.kernels.push_back({each, kind, {}, {}});
     }
   }
   for (auto bucket : module.getOps<planir::BucketOp>())

@@ -14,8 +14,8 @@
 namespace quipu {
 
 /// The plan in `module` (after kernel-to-plan). Kernels are numbered in the
-/// order of kernelNames(); their scratchBytes are empty, one entry a target to
-/// be added.
+/// order of kernelNames(); their scratchBytes and arithmetic are empty, one
+/// entry a target to be added.
 plan::Plan exportPlan(mlir::ModuleOp module);
 
 /// Names of the kernels of `module`, each followed by its merge if it has one.

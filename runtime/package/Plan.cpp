@@ -174,6 +174,9 @@ Kernel readKernel(const JsonField &field) {
   JsonField scratch = field["scratch_bytes"];
   for (size_t i = 0, count = scratch.size(); i < count; ++i)
     kernel.scratchBytes.push_back(scratch[i].integer(0, int64_t(1) << 32));
+  JsonField arithmetic = field["arithmetic"];
+  for (size_t i = 0, count = arithmetic.size(); i < count; ++i)
+    kernel.arithmetic.push_back(arithmetic[i].string());
   return kernel;
 }
 
@@ -322,7 +325,8 @@ json toJson(const Plan &plan) {
   for (const Kernel &kernel : plan.kernels)
     kernels.push_back({{"name", kernel.name},
                        {"skeleton", kernel.skeleton},
-                       {"scratch_bytes", kernel.scratchBytes}});
+                       {"scratch_bytes", kernel.scratchBytes},
+                       {"arithmetic", kernel.arithmetic}});
   for (const Bucket &bucket : plan.buckets)
     buckets.push_back(toJson(bucket));
   return {{"vocab_size", plan.vocabSize},

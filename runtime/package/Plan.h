@@ -104,6 +104,9 @@ struct Kernel {
   std::string name;
   std::string skeleton;              // "matvec", "matmul", ...
   std::vector<int64_t> scratchBytes; // by target, as Package::targets
+  /// By target, the type that products are formed in: "f32", "bf16". For
+  /// reports alone, and may be empty.
+  std::vector<std::string> arithmetic = {};
 };
 
 /// What a step leaves behind in the arena.

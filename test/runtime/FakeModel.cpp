@@ -197,7 +197,7 @@ plan::Plan fakePlan() {
        {plan::Recipe::Kind::ropeTable, "", {0.5f}, 2.0f}});
   for (const char *name : {"store", "attend_decode", "merge", "attend_prefill",
                            "logits", "argmax"})
-    plan.kernels.push_back({name, "rowwise", {fakeVocabulary * 4}});
+    plan.kernels.push_back({name, "rowwise", {fakeVocabulary * 4}, {"f32"}});
   plan.buckets = {bucket("decode", "logits", true),
                   bucket("prefill", "logits", false),
                   bucket("decode-argmax", "argmax", true)};

@@ -56,6 +56,7 @@ void addModelOptions(CLI::App &app, const CommandHost &host,
                      LoadRequest &request);
 
 /// Each adds one subcommand to `app`; its callback sets host.status.
+void addBenchCommand(CLI::App &app, CommandHost &host);
 void addChatCommand(CLI::App &app, CommandHost &host);
 void addInspectCommand(CLI::App &app, CommandHost &host);
 void addPlanCommand(CLI::App &app, CommandHost &host);

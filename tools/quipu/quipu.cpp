@@ -19,5 +19,6 @@ int main(int argc, char **argv) {
   quipu::addTokenizeCommand(app, host);
   quipu::addInspectCommand(app, host);
   quipu::addPlanCommand(app, host);
+  quipu::addBenchCommand(app, host);
   return quipu::runApp(app, argc, argv, host);
 }

@@ -22,5 +22,6 @@ int main(int argc, char **argv) {
   quipu::addChatCommand(app, host);
   quipu::addInspectCommand(app, host);
   quipu::addPlanCommand(app, host);
+  quipu::addBenchCommand(app, host);
   return quipu::runApp(app, argc, argv, host);
 }

@@ -80,6 +80,8 @@ static int run(CommandHost &host, const RunOptions &options) {
   Result<std::string> prompt = readPrompt(options);
   if (!prompt)
     return fail(prompt.error());
+  if (prompt->empty() && !options.raw)
+    return fail(Error{"the prompt is empty; give one with -p"});
   Result<Session> session = Session::open(host, options.session);
   if (!session)
     return fail(session.error());

@@ -5,23 +5,39 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "base/MappedFile.h"
 #include "runtime/package/PackageReader.h"
 #include "tools/commands/Command.h"
+
+#include <filesystem>
+
+using namespace quipu;
+
+/// The package behind this program. Weights that lie beside it are found from
+/// where it really is, and /proc/self/exe opens even if it has moved since.
+static Result<std::shared_ptr<const Package>> ownPackage() {
+  const char *self = "/proc/self/exe";
+  std::error_code error;
+  std::string path = std::filesystem::read_symlink(self, error).string();
+  Result<MappedFile> file = MappedFile::open(self);
+  if (!file)
+    return file.error();
+  auto owner = std::make_shared<const MappedFile>(std::move(*file));
+  return readPackage(owner->bytes(), error ? self : path, owner);
+}
 
 int main(int argc, char **argv) {
   CLI::App app{"A language model compiled by Quipu"};
   app.set_version_flag("--version", "quipu " QUIPU_VERSION);
   app.require_subcommand(0, 1);
   app.footer("Without a command it answers the prompt given with -p.");
-  quipu::CommandHost host;
+  CommandHost host;
   host.ownPackage = true;
-  host.load = [](const quipu::LoadRequest &) {
-    return quipu::readPackage("/proc/self/exe");
-  };
-  quipu::setUpRun(app, host);
-  quipu::addChatCommand(app, host);
-  quipu::addInspectCommand(app, host);
-  quipu::addPlanCommand(app, host);
-  quipu::addBenchCommand(app, host);
-  return quipu::runApp(app, argc, argv, host);
+  host.load = [](const LoadRequest &) { return ownPackage(); };
+  setUpRun(app, host);
+  addChatCommand(app, host);
+  addInspectCommand(app, host);
+  addPlanCommand(app, host);
+  addBenchCommand(app, host);
+  return runApp(app, argc, argv, host);
 }

@@ -60,6 +60,12 @@ TEST(ThreadPool, runsEveryThreadOnceEachTime) {
     EXPECT_EQ(count, 500);
 }
 
+TEST(ThreadPool, leavesAsManyThreadsToTheNext) {
+  int threads = availableThreads();
+  ThreadPool pool(threads);
+  EXPECT_EQ(availableThreads(), threads);
+}
+
 TEST(ThreadPool, startsAndStopsUnused) {
   for (int i = 0; i < 50; ++i)
     ThreadPool pool(3);

@@ -52,9 +52,7 @@ double quotaOf(const std::string &folder) {
   return quota > 0 && period > 0 ? quota / period : 0;
 }
 
-} // namespace
-
-int availableThreads() {
+int countAvailableThreads() {
   int threads = static_cast<int>(std::thread::hardware_concurrency());
   cpu_set_t set;
   if (::sched_getaffinity(0, sizeof set, &set) == 0)
@@ -65,6 +63,14 @@ int availableThreads() {
     if (double quota = quotaOf(folder); quota > 0)
       threads = std::min(threads, static_cast<int>(quota));
   return std::max(1, threads);
+}
+
+} // namespace
+
+int availableThreads() {
+  // Counted once: a pool leaves the thread that made it one CPU.
+  static const int threads = countAvailableThreads();
+  return threads;
 }
 
 void WaitCounter::advance() {

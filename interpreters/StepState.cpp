@@ -57,7 +57,7 @@ double quipu::roundKv(double value, Type type, KvRounding rounding) {
   return single;
 }
 
-std::vector<StepValue> quipu::stepArguments(const StepInputs &inputs,
+std::vector<StepValue> quipu::stepArguments(const StepIndices &inputs,
                                             std::vector<KvState> kv) {
   std::vector<StepValue> arguments;
   auto add = [&](const std::vector<int32_t> &values) {

@@ -82,7 +82,7 @@ double roundKv(double value, mlir::Type type, KvRounding rounding);
 using StepValue = std::variant<DenseTensor, StoredTensor, KvState>;
 
 /// The index inputs of a step, as frontends/graph/GraphBuilder.h lists them.
-struct StepInputs {
+struct StepIndices {
   std::vector<int32_t> tokens, positions, slots, sequences; // (T) each
   std::vector<int32_t> pages; // (sequences, pagesPerSequence)
   int64_t pagesPerSequence = 0;
@@ -91,7 +91,7 @@ struct StepInputs {
 
 /// The arguments of a step function: the inputs in order, then `kv`, a cache a
 /// layer.
-std::vector<StepValue> stepArguments(const StepInputs &inputs,
+std::vector<StepValue> stepArguments(const StepIndices &inputs,
                                      std::vector<KvState> kv);
 
 /// Where the bytes of llama.param ops come from.

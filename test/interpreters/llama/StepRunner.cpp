@@ -27,10 +27,10 @@ void StepRunner::allocate(mlir::func::FuncOp step) {
       kv.push_back(emptyKv(cache, pages.size() * cache.getPageSize()));
 }
 
-StepInputs StepRunner::inputs(int64_t pageSize,
-                              const std::vector<Chunk> &chunks,
-                              int64_t padding) {
-  StepInputs inputs;
+StepIndices StepRunner::inputs(int64_t pageSize,
+                               const std::vector<Chunk> &chunks,
+                               int64_t padding) {
+  StepIndices inputs;
   inputs.pages = pages;
   inputs.pagesPerSequence = pagesPerSequence;
   for (const Chunk &chunk : chunks)

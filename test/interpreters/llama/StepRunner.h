@@ -42,8 +42,8 @@ public:
 
 private:
   void allocate(mlir::func::FuncOp step);
-  StepInputs inputs(int64_t pageSize, const std::vector<Chunk> &chunks,
-                    int64_t padding);
+  StepIndices inputs(int64_t pageSize, const std::vector<Chunk> &chunks,
+                     int64_t padding);
 
   const ParameterSource &parameters;
   KvRounding rounding;

@@ -118,7 +118,7 @@ protected:
   }
 
   /// The clone of the step that runs `inputs`.
-  func::FuncOp bucket(const StepInputs &inputs, StringRef entry) {
+  func::FuncOp bucket(const StepIndices &inputs, StringRef entry) {
     size_t tokens = inputs.tokens.size(), rows = inputs.rows.size();
     std::string name = tokens <= 1 && rows <= 1   ? "decode"
                        : tokens <= 8 && rows <= 8 ? "small"
@@ -128,7 +128,7 @@ protected:
 
   /// Runs one step both ways and compares logits, argmax and caches, which are
   /// replaced by their successors.
-  void compareStep(const StepInputs &inputs, std::vector<KvState> &kv,
+  void compareStep(const StepIndices &inputs, std::vector<KvState> &kv,
                    const kernel::KernelInterpreterOptions &options) {
     auto step = graph->lookupSymbol<func::FuncOp>("step");
     auto expected = llama::interpretLlama(step, stepArguments(inputs, kv),

@@ -96,10 +96,10 @@ Conversation::Conversation(int64_t sequences, int64_t pagesPerSequence,
   std::shuffle(pages.begin(), pages.end(), random);
 }
 
-StepInputs
+StepIndices
 Conversation::step(const std::vector<std::pair<int64_t, int64_t>> &growth,
                    int64_t padding) {
-  StepInputs inputs;
+  StepIndices inputs;
   inputs.pages = pages;
   inputs.pagesPerSequence = pagesPerSequence;
   auto add = [&](int64_t sequence, int64_t position, int64_t slot) {

@@ -48,8 +48,8 @@ public:
   /// Adds `count` random tokens to each (sequence, count) and returns them as
   /// one step, with a row for the last token of each, followed by `padding`
   /// tokens without a slot.
-  StepInputs step(const std::vector<std::pair<int64_t, int64_t>> &growth,
-                  int64_t padding = 0);
+  StepIndices step(const std::vector<std::pair<int64_t, int64_t>> &growth,
+                   int64_t padding = 0);
 
   int64_t slots() const { return int64_t(pages.size()) * pageSize; }
 

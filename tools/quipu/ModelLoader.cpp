@@ -11,7 +11,6 @@
 #include "compiler/PackageCache.h"
 #include "frontends/OpenModel.h"
 #include "runtime/devices/cpu/CpuFeatures.h"
-#include "runtime/package/CpuTargets.h"
 #include "runtime/package/PackageReader.h"
 
 #include <cstdio>
@@ -42,21 +41,6 @@ CompileOptions quipu::compileOptions(const LoadRequest &request,
   return options;
 }
 
-/// Name of the target to compile for when the code runs here.
-static Result<std::string> chooseTarget(const std::string &wanted) {
-  std::vector<Target> known;
-  for (const CpuTarget &target : cpuTargets) {
-    Target each;
-    each.name = target.name;
-    each.features.assign(target.features.begin(), target.features.end());
-    known.push_back(std::move(each));
-  }
-  Result<int64_t> index = chooseCpuTarget(known, cpuFeatures(), wanted);
-  if (!index)
-    return index.error();
-  return known[*index].name;
-}
-
 Result<std::shared_ptr<const Package>>
 quipu::loadModel(const LoadRequest &request) {
   Result<bool> package = isPackage(request.model);
@@ -68,7 +52,7 @@ quipu::loadModel(const LoadRequest &request) {
   if (!model)
     return model.error();
   CompileOptions options = compileOptions(request, model->compile);
-  Result<std::string> target = chooseTarget(request.cpuTarget);
+  Result<std::string> target = hostCpuTarget(request.cpuTarget);
   if (!target)
     return target.error();
   options.targets = {*target};

@@ -106,4 +106,17 @@ chooseCpuTarget(const std::vector<Target> &targets,
                missing};
 }
 
+Result<std::string> hostCpuTarget(std::string_view wanted) {
+  std::vector<Target> known;
+  for (const CpuTarget &target : cpuTargets) {
+    Target &each = known.emplace_back();
+    each.name = target.name;
+    each.features.assign(target.features.begin(), target.features.end());
+  }
+  Result<int64_t> index = chooseCpuTarget(known, cpuFeatures(), wanted);
+  if (!index)
+    return index.error();
+  return known[*index].name;
+}
+
 } // namespace quipu

@@ -28,6 +28,10 @@ chooseCpuTarget(const std::vector<Target> &targets,
                 const std::set<std::string, std::less<>> &available,
                 std::string_view wanted);
 
+/// Name of the target to compile for when the code is to run here: `wanted`, or
+/// without a wish the best that this processor runs.
+Result<std::string> hostCpuTarget(std::string_view wanted = {});
+
 } // namespace quipu
 
 #endif // QUIPU_RUNTIME_DEVICES_CPU_CPUFEATURES_H

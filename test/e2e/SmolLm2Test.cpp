@@ -1,0 +1,248 @@
+//===- SmolLm2Test.cpp - A real model from file to text -------------------===//
+//
+// SmolLM2-135M-Instruct on ten prompts: with its weights dequantized to f32 it
+// writes token for token what Hugging Face transformers does, and as stored the
+// same up to near-ties. Needs the model file in QUIPU_TEST_MODEL.
+//
+//===----------------------------------------------------------------------===//
+
+#include "base/Dequantize.h"
+#include "base/MappedFile.h"
+#include "frontends/OpenModel.h"
+#include "runtime/generation/Generator.h"
+#include "test/e2e/CompiledModel.h"
+#include "test/e2e/Golden.h"
+
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace quipu {
+namespace {
+
+/// A file in memory that goes with this object.
+class MemoryFile {
+public:
+  MemoryFile() : descriptor(memfd_create("weights", MFD_CLOEXEC)) {}
+  ~MemoryFile() { close(descriptor); }
+  MemoryFile(const MemoryFile &) = delete;
+  MemoryFile &operator=(const MemoryFile &) = delete;
+
+  std::string path() const {
+    return "/proc/self/fd/" + std::to_string(descriptor);
+  }
+  bool append(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      ssize_t written = write(descriptor, bytes.data(), bytes.size());
+      if (written <= 0)
+        return false;
+      bytes = bytes.subspan(written);
+    }
+    return true;
+  }
+
+private:
+  int descriptor;
+};
+
+/// `model` with every tensor as f32, in `file`.
+Result<Model> dequantizeModel(Model model, MemoryFile &file) {
+  std::vector<MappedFile> stored;
+  for (const std::string &path : model.files) {
+    Result<MappedFile> mapped = MappedFile::open(path);
+    if (!mapped)
+      return mapped.error();
+    stored.push_back(std::move(*mapped));
+  }
+  uint64_t offset = 0;
+  for (TensorSource &tensor : model.tensors) {
+    auto bytes =
+        stored[tensor.file].bytes().subspan(tensor.offset, tensor.bytes);
+    int64_t stride = rowBytes(tensor.type, tensor.columns);
+    std::vector<float> values(tensor.rows * tensor.columns);
+    for (int64_t row = 0; row < tensor.rows; ++row)
+      dequantizeRow(
+          tensor.type, bytes.subspan(row * stride, stride),
+          std::span(values).subspan(row * tensor.columns, tensor.columns));
+    if (!file.append(std::as_bytes(std::span(values))))
+      return Error{"cannot write dequantized weights"};
+    tensor.type = ElementType::f32;
+    tensor.file = 0;
+    tensor.offset = offset;
+    tensor.bytes = values.size() * sizeof(float);
+    offset += tensor.bytes;
+  }
+  model.files = {file.path()};
+  return model;
+}
+
+/// The `count` tokens after `prompt`, none of which ends the text.
+std::vector<int32_t>
+greedyTokens(Engine &engine, std::span<const int32_t> prompt, int64_t count) {
+  Sequence sequence = engine.newSequence();
+  GenerationOptions options;
+  options.sampler.temperature = 0;
+  options.maxTokens = count;
+  Result<Generation> generation = generate(engine, sequence, prompt, options);
+  if (!generation) {
+    ADD_FAILURE() << generation.error().message;
+    return {};
+  }
+  return generation->tokens;
+}
+
+class SmolLm2Test : public testing::Test {
+protected:
+  static void SetUpTestSuite() {
+    const char *path = std::getenv("QUIPU_TEST_MODEL");
+    if (!path)
+      return;
+    Result<Model> opened = openModel(path);
+    ASSERT_TRUE(opened) << opened.error().message;
+    stored = new Model(std::move(*opened));
+    file = new MemoryFile;
+    Result<Model> expanded = dequantizeModel(*stored, *file);
+    ASSERT_TRUE(expanded) << expanded.error().message;
+    dequantized = new Model(std::move(*expanded));
+  }
+  static void TearDownTestSuite() {
+    delete stored;
+    delete dequantized;
+    delete file;
+  }
+  void SetUp() override {
+    if (!std::getenv("QUIPU_TEST_MODEL"))
+      GTEST_SKIP() << "QUIPU_TEST_MODEL does not name the model file";
+    Result<std::vector<TextGolden>> read = readSmolLm2Goldens();
+    ASSERT_TRUE(read) << read.error().message;
+    goldens = std::move(*read);
+    ASSERT_TRUE(stored && dequantized);
+  }
+
+  void expectTokensOfHuggingFace(const Configuration &configuration,
+                                 size_t prompts);
+  void expectTokensUpToNearTies(const Configuration &configuration);
+  void expectSameInAllSteps(const std::string &cpuTarget);
+
+  /// All prompts and answers one after the other, so often that prefill takes
+  /// more than one step.
+  std::vector<int32_t> longText() const {
+    std::vector<int32_t> text;
+    for (const TextGolden &golden : goldens) {
+      text.insert(text.end(), golden.ids.begin(), golden.ids.end());
+      text.insert(text.end(), golden.greedyIds.begin(), golden.greedyIds.end());
+    }
+    text.resize(700);
+    return text;
+  }
+
+  static Model *stored, *dequantized;
+  static MemoryFile *file;
+  std::vector<TextGolden> goldens;
+};
+
+Model *SmolLm2Test::stored = nullptr;
+Model *SmolLm2Test::dequantized = nullptr;
+MemoryFile *SmolLm2Test::file = nullptr;
+
+void SmolLm2Test::expectTokensOfHuggingFace(const Configuration &configuration,
+                                            size_t prompts) {
+  std::optional<Engine> engine =
+      makeEngine(compile(*dequantized, configuration));
+  ASSERT_TRUE(engine);
+  for (const TextGolden &golden : std::span(goldens).first(prompts)) {
+    SCOPED_TRACE(golden.prompt);
+    EXPECT_EQ(greedyTokens(*engine, golden.ids, golden.greedyIds.size()),
+              golden.greedyIds);
+    Sequence sequence = engine->newSequence();
+    std::vector<float> row = logits(*engine, sequence, golden.ids, Rows::last),
+                       top;
+    ASSERT_FALSE(row.empty());
+    for (int32_t id : golden.topIds)
+      top.push_back(row[id]);
+    EXPECT_LE(relativeDifference(top, golden.topLogits),
+              tolerance(ElementType::f32));
+  }
+}
+
+void SmolLm2Test::expectTokensUpToNearTies(const Configuration &configuration) {
+  std::optional<Engine> engine = makeEngine(compile(*stored, configuration));
+  ASSERT_TRUE(engine);
+  double bound = tolerance(*stored, engine->package(), 64);
+  for (const TextGolden &golden : goldens) {
+    SCOPED_TRACE(golden.prompt);
+    std::vector<int32_t> found =
+        greedyTokens(*engine, golden.ids, golden.greedyIds.size());
+    ASSERT_EQ(found.size(), golden.greedyIds.size());
+    size_t step =
+        std::mismatch(found.begin(), found.end(), golden.greedyIds.begin())
+            .first -
+        found.begin();
+    if (step == found.size())
+      continue;
+    std::vector<int32_t> text = golden.ids;
+    text.insert(text.end(), found.begin(), found.begin() + step);
+    Sequence sequence = engine->newSequence();
+    EXPECT_TRUE(isNearTie(golden.greedyMargins[step],
+                          logits(*engine, sequence, text, Rows::last), bound))
+        << "token " << step << ", margin " << golden.greedyMargins[step];
+  }
+}
+
+TEST_F(SmolLm2Test, FusedF32EqualsHuggingFace) {
+  expectTokensOfHuggingFace({.kvType = ElementType::f32, .pageSize = 64}, 10);
+}
+
+TEST_F(SmolLm2Test, UnfusedF32EqualsHuggingFace) {
+  expectTokensOfHuggingFace(
+      {.optLevel = 0, .kvType = ElementType::f32, .pageSize = 64}, 4);
+}
+
+TEST_F(SmolLm2Test, Avx2F32EqualsHuggingFace) {
+  expectTokensOfHuggingFace(
+      {.kvType = ElementType::f32, .cpuTarget = "x86-64-v3", .pageSize = 64},
+      4);
+}
+
+TEST_F(SmolLm2Test, StoredTypesDifferAtNearTiesAlone) {
+  expectTokensUpToNearTies({.kvType = {}, .pageSize = 64});
+}
+
+TEST_F(SmolLm2Test, UnfusedStoredTypesDifferAtNearTiesAlone) {
+  expectTokensUpToNearTies({.optLevel = 0, .kvType = {}, .pageSize = 64});
+}
+
+// 700 tokens: steps of 512 and 188, of 32, and of 1.
+void SmolLm2Test::expectSameInAllSteps(const std::string &cpuTarget) {
+  std::optional<Engine> engine = makeEngine(
+      compile(*stored, {.kvType = {}, .cpuTarget = cpuTarget, .pageSize = 64}));
+  ASSERT_TRUE(engine);
+  std::vector<int32_t> text = longText();
+  Sequence whole = engine->newSequence();
+  Result<StepResult> result = engine->prefill(whole, text);
+  ASSERT_TRUE(result) << result.error().message;
+  std::vector<float> expected(result->logits.begin(), result->logits.end());
+  whole.truncate(0);
+  for (size_t length : {32, 1}) {
+    Sequence sequence = engine->newSequence();
+    std::vector<float> found;
+    for (size_t at = 0; at < text.size(); at += length)
+      found = logits(
+          *engine, sequence,
+          std::span(text).subspan(at, std::min(length, text.size() - at)),
+          Rows::last);
+    EXPECT_LE(relativeDifference(found, expected),
+              tolerance(*stored, engine->package(), 64))
+        << "steps of " << length;
+  }
+}
+
+TEST_F(SmolLm2Test, LengthOfStepsChangesLittle) { expectSameInAllSteps(""); }
+
+TEST_F(SmolLm2Test, LengthOfAvx2StepsChangesLittle) {
+  expectSameInAllSteps("x86-64-v3");
+}
+
+} // namespace
+} // namespace quipu

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
 namespace quipu {
 namespace {
@@ -64,6 +65,22 @@ TEST(ThreadPool, leavesAsManyThreadsToTheNext) {
   int threads = availableThreads();
   ThreadPool pool(threads);
   EXPECT_EQ(availableThreads(), threads);
+}
+
+TEST(ThreadPool, spreadsBesideAnother) {
+  cpu_set_t process;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof process, &process), 0);
+  int threads = CPU_COUNT(&process);
+  ThreadPool first(threads), second(threads);
+  std::vector<cpu_set_t> cpus(threads);
+  second.run([&](int thread) {
+    ::sched_getaffinity(0, sizeof(cpu_set_t), &cpus[thread]);
+  });
+  cpu_set_t all;
+  CPU_ZERO(&all);
+  for (const cpu_set_t &each : cpus)
+    CPU_OR(&all, &all, &each);
+  EXPECT_TRUE(CPU_EQUAL(&all, &process));
 }
 
 TEST(ThreadPool, startsAndStopsUnused) {

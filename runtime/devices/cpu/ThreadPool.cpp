@@ -52,11 +52,22 @@ double quotaOf(const std::string &folder) {
   return quota > 0 && period > 0 ? quota / period : 0;
 }
 
+/// The CPUs of the process, seen before a pool binds the thread that made it: a
+/// second pool must not find that thread's one CPU.
+const cpu_set_t &processCpus() {
+  static const cpu_set_t cpus = [] {
+    cpu_set_t set;
+    if (::sched_getaffinity(0, sizeof set, &set) != 0)
+      CPU_ZERO(&set);
+    return set;
+  }();
+  return cpus;
+}
+
 int countAvailableThreads() {
   int threads = static_cast<int>(std::thread::hardware_concurrency());
-  cpu_set_t set;
-  if (::sched_getaffinity(0, sizeof set, &set) == 0)
-    threads = CPU_COUNT(&set);
+  if (int cpus = CPU_COUNT(&processCpus()); cpus > 0)
+    threads = cpus;
   // Rounded down: a thread beyond the quota is throttled in mid-launch, and all
   // others wait for it at the barrier.
   for (const std::string &folder : cgroupFolders("cpu"))
@@ -123,12 +134,12 @@ ThreadPool::ThreadPool(int threads) {
 // barriers. Beside a busy process, 2 threads decoded 26 tokens/s that way and
 // 90 bound (SmolLM2 Q4_1, 2 CPUs).
 void ThreadPool::bindThreads() {
-  cpu_set_t allowed;
-  if (workers.empty() ||
-      ::sched_getaffinity(0, sizeof allowed, &allowed) != 0 ||
+  const cpu_set_t &allowed = processCpus();
+  cpu_set_t before;
+  if (workers.empty() || ::sched_getaffinity(0, sizeof before, &before) != 0 ||
       CPU_COUNT(&allowed) != size())
     return;
-  callerCpus = allowed;
+  callerCpus = before;
   int thread = 0;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed))

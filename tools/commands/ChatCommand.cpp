@@ -70,11 +70,11 @@ Result<void> Conversation::say(const std::string &text) {
   InterruptFlag::clear();
   Result<Answer> answer = quipu::answer(session, sequence, *ids,
                                         /*chatting=*/true, /*quiet=*/false);
-  std::printf("\n");
   if (!answer) {
     messages.pop_back();
     return answer.error();
   }
+  std::printf("\n");
   messages.push_back({"assistant", answer->text});
   if (answer->generation.reason == StopReason::contextFull)
     std::fprintf(stderr, "(the context is full; /reset begins anew)\n");

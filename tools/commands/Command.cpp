@@ -79,6 +79,16 @@ int quipu::runApp(CLI::App &app, int argc, char **argv,
                   const CommandHost &host) {
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError &error) {
+    // Of an unknown command, CLI11 says that one is missing.
+    std::vector<std::string> rest = app.remaining();
+    if (!app.get_subcommands().empty() || rest.empty())
+      return app.exit(error) == 0 ? 0 : 2;
+    std::fprintf(stderr,
+                 "unknown command '%s'\nRun with --help for more "
+                 "information.\n",
+                 rest.front().c_str());
+    return 2;
   } catch (const CLI::ParseError &error) {
     // Help and version are "errors" with status 0.
     return app.exit(error) == 0 ? 0 : 2;

@@ -13,7 +13,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 
@@ -29,6 +31,14 @@ struct InspectOptions {
 };
 
 } // namespace
+
+/// The number with the fewest digits that is `value` as f32: 1e-05 and not
+/// 9.999999747378752e-06.
+static double shortest(float value) {
+  char digits[32] = {};
+  std::to_chars(digits, std::end(digits), value);
+  return std::strtod(digits, nullptr);
+}
 
 static Json describe(const Model &model, bool tensors) {
   const ModelConfig &config = model.config;
@@ -46,7 +56,7 @@ static Json describe(const Model &model, bool tensors) {
       {"head_dim", config.headDim},
       {"vocab_size", config.vocabSize},
       {"max_position_embeddings", config.maxPositionEmbeddings},
-      {"rms_norm_eps", config.rmsNormEps},
+      {"rms_norm_eps", shortest(config.rmsNormEps)},
       {"rope_pairing",
        config.rope.pairing == RopePairing::half ? "half" : "interleaved"},
       {"tie_word_embeddings", config.tieWordEmbeddings},
@@ -82,7 +92,8 @@ static Json describe(const Package &package, bool tensors) {
                {"architecture", package.model.architecture},
                {"parameters", package.model.parameters}};
   for (const auto &[key, value] : package.model.config)
-    json[key] = value == int64_t(value) ? Json(int64_t(value)) : Json(value);
+    json[key] =
+        value == int64_t(value) ? Json(int64_t(value)) : Json(shortest(value));
   for (const Target &target : package.targets)
     json["targets"].push_back(
         {{"name", target.name}, {"code_bytes", target.code.size()}});

@@ -97,11 +97,8 @@ static int run(CommandHost &host, const RunOptions &options) {
   Sequence sequence = session->engine.newSequence();
   Result<Answer> answer =
       quipu::answer(*session, sequence, *ids, chatting, options.json);
-  if (!answer) {
-    if (!options.json)
-      std::printf("\n");
+  if (!answer)
     return fail(answer.error());
-  }
   if (options.json)
     printJson(*answer, ids->size());
   else

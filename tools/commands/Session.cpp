@@ -194,8 +194,11 @@ Result<Answer> quipu::answer(Session &session, Sequence &sequence,
   Result<Generation> generation =
       generate(session.engine, sequence, prompt, options);
   show(decoder.flush());
-  if (!generation)
+  if (!generation) {
+    if (!quiet && !answer.text.empty())
+      std::printf("\n");
     return generation.error();
+  }
   answer.generation = std::move(*generation);
   return answer;
 }

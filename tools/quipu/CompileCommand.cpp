@@ -90,8 +90,6 @@ static bool isPartOf(const Model &model, const std::string &path) {
 static Result<void> writeModel(const Model &model,
                                const CompileCommandOptions &command,
                                const CompileOptions &options) {
-  if (command.output.empty())
-    return Error{"say where to write the package: -o FILE"};
   if (isPartOf(model, command.output))
     return Error{command.output + ": would replace the model itself"};
   PackageWriteOptions writing;
@@ -177,6 +175,8 @@ void quipu::addCompileCommand(CLI::App &app, CommandHost &host) {
   command->add_flag("--remarks", options->remarks,
                     "say on stderr what was not fused, and why");
   command->callback([options, &host] {
+    if (options->output.empty() && options->emit == "package")
+      throw CLI::RequiredError("-o FILE, where to write the package,");
     Result<void> done = compile(*options);
     host.status = done ? 0 : fail(done.error());
   });

@@ -10,15 +10,19 @@
 #include "tools/commands/Command.h"
 
 #include <filesystem>
+#include <sys/auxv.h>
 
 using namespace quipu;
 
 /// The package behind this program. Weights that lie beside it are found from
-/// where it really is, and /proc/self/exe opens even if it has moved since.
+/// where it really is, and /proc/self/exe opens even if it has moved since;
+/// where there is no /proc, the path that the kernel was given will do.
 static Result<std::shared_ptr<const Package>> ownPackage() {
   const char *self = "/proc/self/exe";
   std::error_code error;
   std::string path = std::filesystem::read_symlink(self, error).string();
+  if (error)
+    self = reinterpret_cast<const char *>(getauxval(AT_EXECFN));
   Result<MappedFile> file = MappedFile::open(self);
   if (!file)
     return file.error();

@@ -3,6 +3,8 @@
 
 import os
 import platform
+import shutil
+import subprocess
 
 import lit.formats
 
@@ -46,3 +48,12 @@ if platform.system() == "Linux" and platform.machine() == "x86_64":
     with open("/proc/cpuinfo") as cpuinfo:
         flags = next((l for l in cpuinfo if l.startswith("flags")), ":")
     config.available_features.update(flags.split(":")[1].split())
+
+# `REQUIRES: chroot` for runs with nothing else in reach: %chroot ROOT COMMAND.
+for chroot in ["chroot", "unshare -r chroot"]:
+    if shutil.which(chroot.split()[0]) and not subprocess.run(
+        f"{chroot} / true", shell=True, capture_output=True
+    ).returncode:
+        config.available_features.add("chroot")
+        config.substitutions.append(("%chroot", chroot))
+        break

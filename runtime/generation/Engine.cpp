@@ -7,8 +7,9 @@
 
 #include "runtime/generation/Engine.h"
 
-#include "runtime/devices/cpu/CpuDevice.h"
+#include "runtime/devices/cpu/ThreadPool.h"
 #include "runtime/generation/MemoryPlan.h"
+#include "runtime/memory/AvailableMemory.h"
 
 #include <algorithm>
 #include <string_view>
@@ -21,7 +22,8 @@ std::string_view entryName(Entry entry) {
 }
 
 Result<DeviceLimits> chooseLimits(const Package &package,
-                                  const EngineOptions &options) {
+                                  const EngineOptions &options,
+                                  const ChosenDevice &device) {
   const plan::Plan &plan = package.plan;
   DeviceLimits limits;
   limits.sequences = std::max<int64_t>(1, options.sequences);
@@ -30,9 +32,11 @@ Result<DeviceLimits> chooseLimits(const Package &package,
                  std::to_string(plan.maxContext) +
                  " tokens, for which the model was made, found " +
                  std::to_string(options.context)};
-  limits.context = options.context > 0
-                       ? options.context
-                       : defaultContext(package, limits.sequences);
+  limits.context =
+      options.context > 0
+          ? options.context
+          : defaultContext(package, device.target, device.threads,
+                           limits.sequences, device.availableMemory);
   int64_t pageSize = plan.kv.pageSize;
   limits.pagesPerSequence = (limits.context + pageSize - 1) / pageSize;
   if (limits.sequences > INT32_MAX / pageSize / limits.pagesPerSequence)
@@ -47,47 +51,62 @@ Result<DeviceLimits> chooseLimits(const Package &package,
 
 Result<Engine> Engine::create(std::shared_ptr<const Package> package,
                               const EngineOptions &options) {
-  if (options.device != "cpu")
-    return Error{"device: expected cpu, found '" + options.device + "'"};
-  return create(
-      std::move(package), options,
-      [&](const Package &package, const ParameterBytes &parameters,
-          const DeviceLimits &limits) -> Result<std::unique_ptr<Device>> {
-        auto device = CpuDevice::create(package, parameters, limits,
-                                        {options.threads, options.cpuTarget});
-        if (!device)
-          return device.error();
-        return std::unique_ptr<Device>(std::move(*device));
-      });
+  DeviceOptions deviceOptions = {options.device, options.cpuTarget,
+                                 options.threads, options.loadProgress};
+  auto device = chooseDevice(*package, deviceOptions);
+  if (!device)
+    return device.error();
+  Result<Engine> engine = create(package, options, *device);
+  if (engine || !device->mayFallBack)
+    return engine;
+  std::string refusal = engine.error().message;
+  deviceOptions.device = "cpu";
+  device = chooseDevice(*package, deviceOptions);
+  if (!device)
+    return Error{refusal}; // there was one device to choose
+  device->reason = "the GPU cannot be used (" + refusal + ")";
+  return create(std::move(package), options, *device);
 }
 
 Result<Engine> Engine::create(std::shared_ptr<const Package> package,
                               const EngineOptions &options,
                               const DeviceFactory &makeDevice) {
+  ChosenDevice device;
+  device.threads = availableThreads();
+  device.availableMemory = availableMemory();
+  device.make = makeDevice;
+  return create(std::move(package), options, device);
+}
+
+Result<Engine> Engine::create(std::shared_ptr<const Package> package,
+                              const EngineOptions &options,
+                              const ChosenDevice &device) {
   Engine engine;
   engine.source = std::move(package);
   // A package from a file was checked by its reader.
   if (engine.source->path.empty())
     if (Result<void> checked = plan::check(engine.source->plan); !checked)
       return checked.error();
-  auto limits = chooseLimits(*engine.source, options);
+  auto limits = chooseLimits(*engine.source, options, device);
   if (!limits)
     return limits.error();
   engine.limits = *limits;
   WeightStore::Options weightOptions;
   weightOptions.context = limits->context;
   weightOptions.randomSeed = options.randomWeights;
+  weightOptions.pageIn = !device.readsWeightsOnce;
   weightOptions.progress = options.loadProgress;
   auto weights = WeightStore::open(*engine.source, weightOptions);
   if (!weights)
     return weights.error();
   engine.weights = std::make_unique<WeightStore>(std::move(*weights));
   engine.allocator = std::make_shared<PageAllocator>(limits->pages);
-  auto device =
-      makeDevice(*engine.source, engine.weights->parameters(), *limits);
-  if (!device)
-    return device.error();
-  engine.runner = std::move(*device);
+  auto runner =
+      device.make(*engine.source, engine.weights->parameters(), *limits);
+  if (!runner)
+    return runner.error();
+  engine.runner = std::move(*runner);
+  engine.reason = device.reason;
   return engine;
 }
 

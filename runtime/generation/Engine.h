@@ -9,7 +9,7 @@
 #define QUIPU_RUNTIME_GENERATION_ENGINE_H
 
 #include "base/Result.h"
-#include "runtime/devices/Device.h"
+#include "runtime/devices/DeviceChoice.h"
 #include "runtime/generation/Batch.h"
 #include "runtime/kvcache/Sequence.h"
 #include "runtime/weights/WeightStore.h"
@@ -24,10 +24,10 @@
 namespace quipu {
 
 struct EngineOptions {
-  std::string device = "cpu";
-  std::string cpuTarget; // "": the best that the processor runs
-  int threads = 0;       // 0: as many as the process may use
-  int64_t context = 0;   // tokens; 0: the model's, or what fits in memory
+  std::string device = "auto"; // see DeviceName
+  std::string cpuTarget;       // "": the best that the processor runs
+  int threads = 0;             // 0: as many as the process may use
+  int64_t context = 0;         // tokens; 0: the model's, or what fits in memory
   int64_t sequences = 1; // that may be alive at once with a full context each
   std::optional<uint64_t> randomWeights; // a seed, in place of stored weights
   std::function<void(int64_t done, int64_t total)> loadProgress; // bytes
@@ -46,10 +46,8 @@ struct StepResult {
 
 class Engine {
 public:
-  /// Makes the device of a package; what is passed to it outlives it.
-  using DeviceFactory = std::function<Result<std::unique_ptr<Device>>(
-      const Package &, const ParameterBytes &, const DeviceLimits &)>;
-
+  /// On the device that options.device names. One that nobody asked for and
+  /// that fails gives way to the CPU.
   static Result<Engine> create(std::shared_ptr<const Package> package,
                                const EngineOptions &options);
 
@@ -60,6 +58,9 @@ public:
 
   const Package &package() const { return *source; }
   Device &device() { return *runner; }
+
+  /// Why it is this one: "asked for"; empty on a device of the caller's making.
+  const std::string &deviceReason() const { return reason; }
 
   /// Most tokens of a sequence.
   int64_t context() const { return limits.context; }
@@ -92,6 +93,10 @@ public:
 private:
   Engine() = default;
 
+  static Result<Engine> create(std::shared_ptr<const Package> package,
+                               const EngineOptions &options,
+                               const ChosenDevice &device);
+
   Result<int64_t> chooseBucket(Entry entry, int64_t tokens, int64_t rows) const;
   Result<void> checkRequests(std::span<const StepRequest> requests) const;
   Result<void> reserveSlots(std::span<const StepRequest> requests);
@@ -101,6 +106,7 @@ private:
   std::unique_ptr<WeightStore> weights;
   std::shared_ptr<PageAllocator> allocator;
   DeviceLimits limits;
+  std::string reason;
   std::unique_ptr<Device> runner; // after what it refers to
 };
 

@@ -6,8 +6,6 @@
 
 #include "runtime/generation/MemoryPlan.h"
 
-#include "runtime/devices/cpu/ThreadPool.h"
-#include "runtime/memory/AvailableMemory.h"
 #include "runtime/package/KernelAbi.h"
 #include "runtime/weights/WeightStore.h"
 
@@ -90,9 +88,10 @@ int64_t largestContext(const Package &package, int64_t target, int threads,
   return low / pageSize * pageSize;
 }
 
-int64_t defaultContext(const Package &package, int64_t sequences) {
-  int64_t context = largestContext(package, 0, availableThreads(), sequences,
-                                   availableMemory());
+int64_t defaultContext(const Package &package, int64_t target, int threads,
+                       int64_t sequences, int64_t available) {
+  int64_t context =
+      largestContext(package, target, threads, sequences, available);
   return std::clamp<int64_t>(
       context, std::min(package.plan.kv.pageSize, package.plan.maxContext),
       package.plan.maxContext);

@@ -43,8 +43,9 @@ int64_t largestContext(const Package &package, int64_t target, int threads,
                        int64_t sequences, int64_t available);
 
 /// The context of an engine that was asked for none: the model's, or what fits
-/// in the memory available now, at least one page.
-int64_t defaultContext(const Package &package, int64_t sequences);
+/// in `available` bytes as for largestContext, at least one page.
+int64_t defaultContext(const Package &package, int64_t target, int threads,
+                       int64_t sequences, int64_t available);
 
 } // namespace quipu
 

@@ -117,7 +117,8 @@ Result<WeightStore> WeightStore::open(const Package &package,
     store.bytes.push_back(target);
     offset += aligned(size);
   }
-  store.pageIn(package, options);
+  if (options.pageIn)
+    store.pageIn(package, options);
   return store;
 }
 

@@ -38,6 +38,9 @@ public:
     int64_t context = 0;
     /// Seeded random values in place of stored tensors.
     std::optional<uint64_t> randomSeed;
+    /// Whether files are read ahead of use; false where one copy of each weight
+    /// is all that reads it.
+    bool pageIn = true;
     /// Called with bytes read and bytes in all while files are paged in.
     std::function<void(int64_t done, int64_t total)> progress;
   };

@@ -44,6 +44,7 @@ static int bench(CommandHost &host, const BenchCommandOptions &options) {
   benchOptions.threads =
       options.threads > 0 ? options.threads : availableThreads();
   EngineOptions engineOptions;
+  engineOptions.device = options.load.device;
   engineOptions.cpuTarget = options.load.cpuTarget;
   engineOptions.threads = benchOptions.threads;
   engineOptions.context = benchOptions.promptTokens + benchOptions.decodeTokens;
@@ -52,6 +53,7 @@ static int bench(CommandHost &host, const BenchCommandOptions &options) {
   Result<Engine> engine = Engine::create(*package, engineOptions);
   if (!engine)
     return fail(engine.error());
+  printDevice(*engine);
   double loadSeconds = secondsSince(start);
 
   Result<BenchReport> report = runBench(*engine, benchOptions);
@@ -89,6 +91,7 @@ void quipu::addBenchCommand(CLI::App &app, CommandHost &host) {
                    "threads; 0: as many as this process may use")
       ->type_name("N")
       ->check(CLI::Range(0, 1024));
+  addDeviceOption(*command, options->load);
   command
       ->add_option("--random-weights", options->randomWeights,
                    "fill the weights with random numbers from this seed, for "

@@ -75,6 +75,17 @@ void quipu::addModelOptions(CLI::App &app, const CommandHost &host,
       ->group("Compilation");
 }
 
+void quipu::addDeviceOption(CLI::App &app, LoadRequest &request) {
+  request.device = "auto";
+  app.add_option("--device", request.device, deviceHelp)->type_name("NAME");
+}
+
+void quipu::printDevice(Engine &engine) {
+  std::fprintf(stderr, "running on %s: %s\n",
+               engine.device().description().c_str(),
+               engine.deviceReason().c_str());
+}
+
 int quipu::runApp(CLI::App &app, int argc, char **argv,
                   const CommandHost &host) {
   try {

@@ -10,6 +10,7 @@
 #define QUIPU_TOOLS_COMMANDS_COMMAND_H
 
 #include "base/Result.h"
+#include "runtime/generation/Engine.h"
 #include "runtime/package/Package.h"
 
 #include <CLI/CLI.hpp>
@@ -30,6 +31,7 @@ struct LoadRequest {
   std::vector<std::string> fuse; // "+norm", "-rope"
   std::string kvType;            // "f16", ...; empty: chosen by the model
   std::string cpuTarget;         // empty: the best that the processor runs
+  std::string device = "cpu";    // that it is to run on: see DeviceName
   bool cache = true;             // keep and reuse compiled kernels
 };
 
@@ -54,6 +56,13 @@ void print(const nlohmann::ordered_json &json, int indent = -1);
 /// Adds MODEL and the options that say how it is compiled.
 void addModelOptions(CLI::App &app, const CommandHost &host,
                      LoadRequest &request);
+
+/// Adds --device, for commands that run a model; `request.device` is set to
+/// "auto" where it is not given.
+void addDeviceOption(CLI::App &app, LoadRequest &request);
+
+/// Says on stderr which device runs the model, and why.
+void printDevice(Engine &engine);
 
 /// Each adds one subcommand to `app`; its callback sets host.status.
 void addBenchCommand(CLI::App &app, CommandHost &host);

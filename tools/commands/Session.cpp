@@ -45,8 +45,7 @@ void quipu::addSessionOptions(CLI::App &app, const CommandHost &host,
                  "threads; 0: as many as this process may use")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--device", options.device, "where to run: cpu")
-      ->type_name("NAME");
+  addDeviceOption(app, options.load);
   app.add_option("--random-weights", options.randomWeights,
                  "fill the weights with random numbers from this seed, for a "
                  "config that has none")
@@ -129,7 +128,7 @@ Result<Session> Session::open(const CommandHost &host,
     return checked.error();
 
   EngineOptions engineOptions;
-  engineOptions.device = options.device;
+  engineOptions.device = options.load.device;
   engineOptions.cpuTarget = options.load.cpuTarget;
   engineOptions.threads = options.threads;
   engineOptions.context = options.context;
@@ -137,6 +136,7 @@ Result<Session> Session::open(const CommandHost &host,
   Result<Engine> engine = Engine::create(*package, engineOptions);
   if (!engine)
     return engine.error();
+  printDevice(*engine);
   Result<ChatTemplate> format =
       ChatTemplate::choose(options.chatTemplate, (*package)->chatTemplate);
   if (!format && !options.chatTemplate.empty())

@@ -23,7 +23,6 @@ namespace quipu {
 /// What the command line says; unset values are the model's.
 struct SessionOptions {
   LoadRequest load;
-  std::string device = "cpu";
   int threads = 0;
   int64_t context = 0;
   int64_t maxTokens = -1;

@@ -1,6 +1,6 @@
 //===- ModelLoader.cpp - A model named on the command line ----------------===//
 //
-// Chooses the one target that this processor runs best, so that compiling on
+// Chooses the targets that the device to run on needs, so that compiling on
 // first use takes as little time as it can.
 //
 //===----------------------------------------------------------------------===//
@@ -10,7 +10,7 @@
 #include "base/MappedFile.h"
 #include "compiler/PackageCache.h"
 #include "frontends/OpenModel.h"
-#include "runtime/devices/cpu/CpuFeatures.h"
+#include "runtime/devices/DeviceChoice.h"
 #include "runtime/package/PackageReader.h"
 
 #include <cstdio>
@@ -52,13 +52,17 @@ quipu::loadModel(const LoadRequest &request) {
   if (!model)
     return model.error();
   CompileOptions options = compileOptions(request, model->compile);
-  Result<std::string> target = hostCpuTarget(request.cpuTarget);
-  if (!target)
-    return target.error();
-  options.targets = {*target};
+  Result<std::vector<std::string>> targets =
+      targetsToRun(request.device, request.cpuTarget);
+  if (!targets)
+    return targets.error();
+  options.targets = *targets;
   auto compiling = [&] {
+    std::string names = targets->front();
+    for (size_t i = 1; i < targets->size(); ++i)
+      names += " and " + (*targets)[i];
     std::fprintf(stderr, "compiling for %s (once for this model)\n",
-                 target->c_str());
+                 names.c_str());
   };
   if (request.cache)
     return compileCached(*model, options, compiling);

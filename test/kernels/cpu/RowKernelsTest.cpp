@@ -59,11 +59,12 @@ TEST_P(Variants, MatvecReadsEveryStoredType) {
 }
 
 TEST_P(Variants, MatvecHandlesRowsAndColumnsLeftOver) {
-  for (int64_t n : {1, 3, 13, 37})
-    for (int64_t k : {1, 7, 33, 100})
-      for (const char *type : {"f32", "f16", "bf16"})
-        EXPECT_LT(error({product("matvec", type, n, k, 1)}), 1e-5)
-            << type << " " << n << "x" << k;
+  const int64_t shapes[][2] = {{1, 1},   {3, 7},  {13, 33}, {37, 100},
+                               {1, 100}, {37, 1}, {3, 33},  {13, 7}};
+  for (auto [n, k] : shapes)
+    for (const char *type : {"f32", "f16", "bf16"})
+      EXPECT_LT(error({product("matvec", type, n, k, 1)}), 1e-5)
+          << type << " " << n << "x" << k;
 }
 
 TEST_P(Variants, MatmulReadsEveryStoredType) {
@@ -146,28 +147,29 @@ func.func @f(%x: tensor<?x64xf32>, %g: tensor<64xf32>, %wq: tensor<{1}x64xf16>, 
 }
 
 TEST_P(Variants, CouplesRotateIntoResultAndCache) {
+  const std::pair<int64_t, const char *> caches[] = {
+      {6, "f32"}, {24, "f16"}, {64, "bf16"}};
   for (const char *couple : {"half", "interleaved"})
-    for (int64_t headDim : {6, 24, 64})
-      for (const char *cache : {"f32", "f16", "bf16"}) {
-        EXPECT_LT(error({attentionInputs("matvec", couple, headDim, cache),
-                         1,
-                         1,
-                         {{37}, {13}},
-                         24}),
-                  2e-3)
-            << couple << " " << headDim << " " << cache;
-        EXPECT_LT(error({attentionInputs("matmul", couple, headDim, cache),
-                         20,
-                         20,
-                         {{0,  1,  2,  3,  4,  5,  6,  7,  8,  9,
-                           30, 31, 32, 33, 34, 35, 36, 37, 38, 39},
-                          {3, 5, 4,  0,  1,  2,  20, 21, 22, -1,
-                           8, 9, 10, 11, 12, 13, 14, 15, -1, 7}},
-                         24,
-                         2}),
-                  2e-2)
-            << couple << " " << headDim << " " << cache;
-      }
+    for (auto [headDim, cache] : caches) {
+      EXPECT_LT(error({attentionInputs("matvec", couple, headDim, cache),
+                       1,
+                       1,
+                       {{37}, {13}},
+                       24}),
+                2e-3)
+          << couple << " " << headDim << " " << cache;
+      EXPECT_LT(error({attentionInputs("matmul", couple, headDim, cache),
+                       20,
+                       20,
+                       {{0,  1,  2,  3,  4,  5,  6,  7,  8,  9,
+                         30, 31, 32, 33, 34, 35, 36, 37, 38, 39},
+                        {3, 5, 4,  0,  1,  2,  20, 21, 22, -1,
+                         8, 9, 10, 11, 12, 13, 14, 15, -1, 7}},
+                       24,
+                       2}),
+                2e-2)
+          << couple << " " << headDim << " " << cache;
+    }
 }
 
 /// SwiGLU: two weights of different types in one couple.

@@ -19,6 +19,8 @@ using namespace quipu;
 
 static_assert(int(planir::InputKind::tokens) == int(plan::Input::tokens) &&
               int(planir::InputKind::work) == int(plan::Input::work));
+static_assert(int(planir::DeviceKind::gpu) == int(plan::DeviceKind::gpu) &&
+              int(llama::DeviceKind::gpu) == int(plan::DeviceKind::gpu));
 static_assert(int(planir::Symbol::one) == int(plan::Grid::Symbol::one) &&
               int(planir::Symbol::splits) == int(plan::Grid::Symbol::splits));
 
@@ -107,6 +109,7 @@ exportBucket(planir::BucketOp op, const llvm::StringMap<int64_t> &kernelIndex,
   bucket.maxRows = op.getMaxRows();
   bucket.arenaBytes = op.getArenaBytes();
   bucket.queryTile = op.getQueryTile();
+  bucket.device = plan::DeviceKind(op.getDevice());
   for (auto launch : op.getBody().getOps<planir::LaunchOp>()) {
     plan::Launch result;
     result.kernel = kernelIndex.lookup(launch.getKernel());
@@ -157,7 +160,11 @@ plan::Plan quipu::exportPlan(ModuleOp module) {
              ? std::vector<std::string>{name, name + ".merge"}
              : std::vector<std::string>{name}) {
       kernelIndex[each] = result.kernels.size();
-      result.kernels.push_back({each, kind, {}, {}});
+      plan::Kernel &kernel = result.kernels.emplace_back();
+      kernel.name = each;
+      kernel.skeleton = kind;
+      kernel.device = plan::DeviceKind(kernel::deviceOf(function));
+      kernel.threads = kernel::getSchedule(skeleton).getThreads();
     }
   }
   for (auto bucket : module.getOps<planir::BucketOp>())

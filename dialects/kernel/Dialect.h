@@ -45,6 +45,13 @@ llvm::SmallVector<SegmentOp> getSegments(mlir::Operation *skeleton);
 ScheduleAttr getSchedule(mlir::Operation *op);
 void setSchedule(mlir::Operation *op, ScheduleAttr schedule);
 
+/// Name of the attribute that says for which kind of device a kernel function
+/// is; without one it is for CPUs.
+inline constexpr llvm::StringLiteral deviceAttrName = "kernel.device";
+
+/// The kind of device that kernel function `function` is for.
+llama::DeviceKind deviceOf(mlir::Operation *function);
+
 } // namespace quipu::kernel
 
 #endif // QUIPU_DIALECTS_KERNEL_DIALECT_H

@@ -51,7 +51,7 @@ def Kernel_Domain : Kernel_Enum<"Domain", "what the leading dimension counts",
     ["tokens", "rows"]>;
 
 def Kernel_Arithmetic : Kernel_Enum<"Arithmetic", "types that products are formed in",
-    ["f32", "bf16"]>;
+    ["f32", "bf16", "f16"]>;
 
 def Kernel_Schedule : AttrDef<Kernel_Dialect, "Schedule"> {
   let mnemonic = "schedule";
@@ -65,6 +65,10 @@ def Kernel_Schedule : AttrDef<Kernel_Dialect, "Schedule"> {
 
     Tile sizes decide the grid, which all CPU variants share; vector, unrolls and
     arithmetic are chosen per variant.
+
+    On a GPU a tile is the work of one block of `threads` threads at a time, with
+    `stages` steps of `k_tile` elements of K on their way from memory; `vector` is
+    the number of elements that a thread loads at once.
   }];
   let parameters = (ins
     DefaultValuedParameter<"int64_t", "1">:$row_tile,
@@ -74,7 +78,19 @@ def Kernel_Schedule : AttrDef<Kernel_Dialect, "Schedule"> {
     DefaultValuedParameter<"int64_t", "0">:$row_unroll,
     DefaultValuedParameter<"int64_t", "0">:$token_unroll,
     DefaultValuedParameter<"::quipu::kernel::Arithmetic",
-                           "::quipu::kernel::Arithmetic::f32">:$arithmetic);
+                           "::quipu::kernel::Arithmetic::f32">:$arithmetic,
+    DefaultValuedParameter<"int64_t", "0">:$threads,
+    DefaultValuedParameter<"int64_t", "0">:$k_tile,
+    DefaultValuedParameter<"int64_t", "0">:$stages);
+  let builders = [
+    AttrBuilder<(ins "int64_t":$rowTile, "int64_t":$tokenTile, "int64_t":$kvTile,
+                     "int64_t":$vector, "int64_t":$rowUnroll,
+                     "int64_t":$tokenUnroll, "Arithmetic":$arithmetic), [{
+      return $_get($_ctxt, rowTile, tokenTile, kvTile, vector, rowUnroll,
+                   tokenUnroll, arithmetic, /*threads=*/0, /*kTile=*/0,
+                   /*stages=*/0);
+    }]>
+  ];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

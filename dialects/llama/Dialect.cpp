@@ -43,6 +43,11 @@ void LlamaDialect::initialize() {
       >();
 }
 
+DeviceKind quipu::llama::deviceOf(Operation *function) {
+  auto bucket = function->getAttrOfType<BucketAttr>(bucketAttrName);
+  return bucket ? bucket.getDevice() : DeviceKind::cpu;
+}
+
 LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError,
                              int64_t heads, int64_t headDim, int64_t pageSize,
                              Type elementType) {

@@ -35,6 +35,10 @@ namespace quipu::llama {
 /// Name of the func.func attribute that holds a step's #llama.bucket.
 inline constexpr llvm::StringLiteral bucketAttrName = "llama.bucket";
 
+/// The kind of device that `function` is compiled for: that of its bucket; cpu
+/// without one.
+DeviceKind deviceOf(mlir::Operation *function);
+
 } // namespace quipu::llama
 
 #endif // QUIPU_DIALECTS_LLAMA_DIALECT_H

@@ -67,14 +67,16 @@ def Llama_Bucket : AttrDef<Llama_Dialect, "Bucket"> {
   let mnemonic = "bucket";
   let summary = "bounds under which a clone of the step runs";
   let description = [{
-    The step is compiled for T <= max_tokens and R <= max_rows, for one entry:
-    `logits` or `argmax` of the selected rows.
+    The step is compiled for T <= max_tokens and R <= max_rows, for one entry
+    (`logits` or `argmax` of the selected rows) and one kind of device.
   }];
   let parameters = (ins StringRefParameter<>:$name, StringRefParameter<>:$entry,
-                        "int64_t":$maxTokens, "int64_t":$maxRows);
+                        "int64_t":$maxTokens, "int64_t":$maxRows,
+                        DefaultValuedParameter<"::quipu::llama::DeviceKind",
+                            "::quipu::llama::DeviceKind::cpu">:$device);
   let assemblyFormat = [{
     `<` custom<Word>($name) `,` custom<Word>($entry) `,` `max_tokens` `=` $maxTokens
-        `,` `max_rows` `=` $maxRows `>`
+        `,` `max_rows` `=` $maxRows (`,` `device` `=` $device^)? `>`
   }];
 }
 

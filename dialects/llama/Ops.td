@@ -15,6 +15,11 @@ include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
+def Llama_DeviceKind : I32EnumAttr<"DeviceKind", "the kinds of device that a step is compiled for", [
+    I32EnumAttrCase<"cpu", 0>, I32EnumAttrCase<"gpu", 1>]> {
+  let cppNamespace = "::quipu::llama";
+}
+
 def Llama_PairingAttr : I32EnumAttr<"Pairing", "which elements of a head rotate together", [
     I32EnumAttrCase<"half", 0>, I32EnumAttrCase<"interleaved", 1>]> {
   let cppNamespace = "::quipu::llama";

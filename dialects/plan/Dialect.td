@@ -68,6 +68,9 @@ def Plan_Input : Plan_Attr<"Input", "input", "argument that the runtime fills be
 def Plan_Symbol : Plan_Enum<"Symbol", "a size known at run time",
     ["one", "tokens", "rows", "work", "splits"]>;
 
+def Plan_Device : Plan_Enum<"DeviceKind", "the kind of device that runs a bucket",
+    ["cpu", "gpu"]>;
+
 def Plan_Factor : Plan_Attr<"Factor", "factor", "ceil(symbol / divisor) tiles"> {
   let parameters = (ins "::quipu::planir::Symbol":$symbol, "int64_t":$divisor);
   let assemblyFormat = "`<` $symbol `by` $divisor `>`";

@@ -54,11 +54,13 @@ def Plan_BucketOp : Plan_Op<"bucket", [Symbol, NoTerminator, SingleBlock,
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$bucket, StrAttr:$entry,
                        I64Attr:$max_tokens, I64Attr:$max_rows,
-                       I64Attr:$arena_bytes, DefaultValuedAttr<I64Attr, "0">:$query_tile);
+                       I64Attr:$arena_bytes, DefaultValuedAttr<I64Attr, "0">:$query_tile,
+                       DefaultValuedAttr<Plan_Device, "::quipu::planir::DeviceKind::cpu">:$device);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $sym_name $bucket `entry` $entry `max_tokens` $max_tokens `max_rows` $max_rows
-    `arena` $arena_bytes (`query_tile` $query_tile^)? $body attr-dict
+    `arena` $arena_bytes (`query_tile` $query_tile^)? (`device` $device^)?
+    $body attr-dict
   }];
 }
 

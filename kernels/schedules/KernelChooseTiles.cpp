@@ -1,10 +1,12 @@
 //===- KernelChooseTiles.cpp - Tile sizes for every skeleton --------------===//
 //
-// A shell around chooseTiles(): it finds the bound that a skeleton runs under.
+// A shell around the tables of tiles: it finds the device and the bound that a
+// skeleton runs under.
 //
 //===----------------------------------------------------------------------===//
 
 #include "kernels/schedules/CpuSchedules.h"
+#include "kernels/schedules/GpuSchedules.h"
 #include "kernels/schedules/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -35,9 +37,11 @@ struct KernelChooseTiles
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       auto bucket =
           function->getAttrOfType<llama::BucketAttr>(llama::bucketAttrName);
+      bool gpu = llama::deviceOf(function) == llama::DeviceKind::gpu;
+      auto choose = gpu ? chooseGpuSchedule : chooseTiles;
       function.walk([&](Operation *op) {
         if (kernel::isSkeleton(op) && !kernel::getSchedule(op))
-          kernel::setSchedule(op, chooseTiles(op, leadingBound(op, bucket)));
+          kernel::setSchedule(op, choose(op, leadingBound(op, bucket)));
       });
     }
   }

@@ -12,10 +12,10 @@ include "mlir/Pass/PassBase.td"
 def KernelChooseTilesPass : Pass<"kernel-choose-tiles", "::mlir::ModuleOp"> {
   let summary = "give every skeleton its tile sizes";
   let description = [{
-    Sets the schedule of each skeleton that has none, from the one table of
-    tiles (CpuSchedules.cpp). Tiles decide grids, so they are chosen before the
-    plan and are the same for all CPU variants; unrolls and lanes follow per
-    variant. A schedule that stands in the IR is kept.
+    Sets the schedule of each skeleton that has none, from the one table of its
+    kind of device (CpuSchedules.cpp, GpuSchedules.cpp). Tiles decide grids, so
+    they are chosen before the plan and are the same for all CPU variants; unrolls
+    and lanes follow per variant. A schedule that stands in the IR is kept.
 
     Before: `kernel.matvec "qkv" tokens -> ...`
     After: `kernel.matvec "qkv" tokens schedule <row_tile = 32, ...> -> ...`

@@ -34,12 +34,16 @@ static llvm::SetVector<Value> capturedValues(Operation *skeleton) {
 }
 
 /// Builds a detached function that holds a copy of `skeleton`.
-static func::FuncOp outline(Operation *skeleton, ValueRange captured) {
+static func::FuncOp outline(Operation *skeleton, ValueRange captured,
+                            llama::DeviceKind device) {
   OpBuilder builder(skeleton->getContext());
   auto type =
       builder.getFunctionType(captured.getTypes(), skeleton->getResultTypes());
   auto function = func::FuncOp::create(skeleton->getLoc(), "kernel", type);
   function.setPrivate();
+  if (device != llama::DeviceKind::cpu)
+    function->setAttr(kernel::deviceAttrName,
+                      llama::DeviceKindAttr::get(builder.getContext(), device));
   Block *body = function.addEntryBlock();
   IRMapping mapping;
   mapping.map(captured, body->getArguments());
@@ -72,7 +76,9 @@ struct KernelOutline : quipu::impl::KernelOutlinePassBase<KernelOutline> {
 
   void replaceByCall(Operation *skeleton) {
     llvm::SetVector<Value> captured = capturedValues(skeleton);
-    func::FuncOp function = outline(skeleton, captured.getArrayRef());
+    func::FuncOp function =
+        outline(skeleton, captured.getArrayRef(),
+                llama::deviceOf(skeleton->getParentOfType<func::FuncOp>()));
     auto [known, isNew] = kernels.try_emplace(structureOf(function), nullptr);
     if (isNew) {
       StringRef kind = skeleton->getName().stripDialect();

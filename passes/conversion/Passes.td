@@ -35,8 +35,8 @@ def KernelOutlinePass : Pass<"kernel-outline", "::mlir::ModuleOp"> {
   let summary = "move each distinct kernel into a function of its own";
   let description = [{
     Every skeleton op becomes a call of a private function that holds it; equal
-    ones (up to names of parameters and labels) share the function, so that a
-    model has about ten kernels and not ten per layer.
+    ones (up to names of parameters and labels, for one kind of device) share the
+    function, so that a model has about ten kernels and not ten per layer.
 
     Precondition: skeletons with schedules. Postcondition: step functions hold
     only kernel.param, func.call and func.return; calls carry the label.

@@ -14,8 +14,8 @@ def SpecializeBuckets : Pass<"llama-specialize-buckets", "::mlir::ModuleOp"> {
   let summary = "clone the step for each bucket and entry";
   let description = [{
     Replaces @step, which returns logits, argmax and the KV caches, by a clone
-    for every bucket (bounds on T and R) and entry. A clone returns logits or
-    argmax, then the caches; ops that nothing needs any more are dropped.
+    for every kind of device, bucket (bounds on T and R) and entry. A clone
+    returns logits or argmax, then the caches; ops that nothing needs any more are dropped.
 
     Precondition: a function @step with those results. Postcondition: every
     function has the attribute llama.bucket; there is no @step.
@@ -37,7 +37,9 @@ def SpecializeBuckets : Pass<"llama-specialize-buckets", "::mlir::ModuleOp"> {
                "bounds as NAME:MAX_TOKENS:MAX_ROWS; by default decode:1:1, "
                "small:8:8, batch:64:64, prefill:512:16">,
     ListOption<"entries", "entries", "std::string",
-               "results of a clone: logits, argmax; both by default">
+               "results of a clone: logits, argmax; both by default">,
+    ListOption<"devices", "devices", "std::string",
+               "kinds of device to clone for: cpu, gpu; cpu by default">
   ];
 }
 

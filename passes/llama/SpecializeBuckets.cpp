@@ -70,9 +70,10 @@ private:
     }
     if (failed(checkStep(step)) || failed(checkOptions()))
       return signalPassFailure();
-    for (const Bounds &bounds : bucketOptions())
-      for (const std::string &entry : entryOptions())
-        specialize(step, bounds, entry);
+    for (DeviceKind device : deviceKinds)
+      for (const Bounds &bounds : bucketOptions())
+        for (const std::string &entry : entryOptions())
+          specialize(step, bounds, entry, device);
     step.erase();
   }
 
@@ -107,18 +108,39 @@ private:
         return getOperation().emitError()
                << "expected each entry once, found '" << entry << "' twice";
     }
+    return readDevices();
+  }
+
+  LogicalResult readDevices() {
+    deviceKinds.clear();
+    for (const std::string &name : devices) {
+      std::optional<DeviceKind> kind = symbolizeDeviceKind(name);
+      if (!kind)
+        return getOperation().emitError()
+               << "expected device cpu or gpu, found '" << name << "'";
+      if (llvm::is_contained(deviceKinds, *kind))
+        return getOperation().emitError()
+               << "expected each device once, found '" << name << "' twice";
+      deviceKinds.push_back(*kind);
+    }
+    if (deviceKinds.empty())
+      deviceKinds.push_back(DeviceKind::cpu);
     return success();
   }
 
-  void specialize(func::FuncOp step, const Bounds &bounds, StringRef entry) {
+  void specialize(func::FuncOp step, const Bounds &bounds, StringRef entry,
+                  DeviceKind device) {
     OpBuilder builder(step);
     auto clone = cast<func::FuncOp>(builder.clone(*step));
-    clone.setName((bounds.name + "_" + entry).str());
+    StringRef suffix = device == DeviceKind::gpu ? "_gpu" : "";
+    clone.setName((bounds.name + "_" + entry + suffix).str());
     clone->setAttr(bucketAttrName,
                    BucketAttr::get(&getContext(), bounds.name, entry,
-                                   bounds.maxTokens, bounds.maxRows));
+                                   bounds.maxTokens, bounds.maxRows, device));
     keepEntry(clone, entry);
   }
+
+  SmallVector<DeviceKind> deviceKinds;
 };
 
 } // namespace

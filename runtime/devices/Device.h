@@ -63,6 +63,9 @@ class Device {
 public:
   virtual ~Device() = default;
 
+  /// Whose buckets of a plan it runs.
+  virtual plan::DeviceKind kind() const { return plan::DeviceKind::cpu; }
+
   /// For messages: "cpu-x86-64-v4, 2 threads".
   virtual std::string description() const = 0;
 

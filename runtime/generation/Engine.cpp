@@ -115,7 +115,7 @@ bool Engine::has(Entry entry) const { return maxStepTokens(entry) > 0; }
 int64_t Engine::maxStepTokens(Entry entry) const {
   int64_t most = 0;
   for (const plan::Bucket &bucket : source->plan.buckets)
-    if (bucket.entry == entryName(entry))
+    if (bucket.device == runner->kind() && bucket.entry == entryName(entry))
       most = std::max(most, bucket.maxTokens);
   return most;
 }
@@ -124,7 +124,8 @@ Result<int64_t> Engine::chooseBucket(Entry entry, int64_t tokens,
                                      int64_t rows) const {
   const std::vector<plan::Bucket> &buckets = source->plan.buckets;
   for (size_t i = 0; i < buckets.size(); ++i)
-    if (buckets[i].entry == entryName(entry) &&
+    if (buckets[i].device == runner->kind() &&
+        buckets[i].entry == entryName(entry) &&
         buckets[i].maxTokens >= tokens && buckets[i].maxRows >= rows)
       return static_cast<int64_t>(i);
   return Error{"step: the package has no bucket for " + std::to_string(tokens) +

@@ -55,7 +55,12 @@ MemoryPlan planMemory(const Package &package, int64_t target, int threads,
   memory.kv = times(
       sequences, times(roundUp(context, plan.kv.pageSize), memory.kvPerToken));
   int64_t maxTokens = 0, maxRows = 0;
+  auto kind = target < int64_t(package.targets.size())
+                  ? package.targets[target].kind()
+                  : plan::DeviceKind::cpu;
   for (const plan::Bucket &bucket : plan.buckets) {
+    if (bucket.device != kind)
+      continue;
     memory.arena = std::max(memory.arena, bucket.arenaBytes);
     maxTokens = std::max(maxTokens, bucket.maxTokens);
     maxRows = std::max(maxRows, bucket.maxRows);

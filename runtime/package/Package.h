@@ -39,6 +39,12 @@ struct Target {
   /// CPU features the code needs, by their names in /proc/cpuinfo.
   std::vector<std::string> features;
   std::span<const std::byte> code; // kept alive by Package::owners
+
+  /// Which kind of device runs the code.
+  plan::DeviceKind kind() const {
+    return name.starts_with("sm_") ? plan::DeviceKind::gpu
+                                   : plan::DeviceKind::cpu;
+  }
 };
 
 /// A file that holds stored tensors; a relative path starts at the folder of

@@ -24,12 +24,14 @@ constexpr std::string_view inputNames[] = {
 constexpr std::string_view symbolNames[] = {"one", "tokens", "rows", "work",
                                             "splits"};
 constexpr std::string_view entryNames[] = {"logits", "argmax"};
+constexpr std::string_view deviceNames[] = {"cpu", "gpu"};
 
 // Bounds that keep every product below in 63 bits; far above any real model.
 constexpr int64_t maxExtent = int64_t(1) << 31; // rows, columns, vocabulary
 constexpr int64_t maxBytes = int64_t(1) << 48;  // one buffer
 constexpr int64_t maxTokens = int64_t(1) << 20; // one step
 constexpr int64_t maxTiles = int64_t(1) << 40;  // one launch
+constexpr int64_t maxBlockThreads = 1024;       // of every GPU so far
 
 template <typename Enum, size_t N>
 std::string nameOf(Enum value, const std::string_view (&names)[N]) {
@@ -95,7 +97,8 @@ json toJson(const Bucket &bucket) {
           {"arena_bytes", bucket.arenaBytes},
           {"query_tile", bucket.queryTile},
           {"launches", std::move(launches)},
-          {"outputs", std::move(outputs)}};
+          {"outputs", std::move(outputs)},
+          {"device", nameOf(bucket.device, deviceNames)}};
 }
 
 //===----------------------------------------------------------------------===//
@@ -177,6 +180,9 @@ Kernel readKernel(const JsonField &field) {
   JsonField arithmetic = field["arithmetic"];
   for (size_t i = 0, count = arithmetic.size(); i < count; ++i)
     kernel.arithmetic.push_back(arithmetic[i].string());
+  kernel.device = readEnum<DeviceKind>(field["device"], deviceNames);
+  bool gpu = kernel.device == DeviceKind::gpu;
+  kernel.threads = field["threads"].integer(gpu, gpu ? maxBlockThreads : 0);
   return kernel;
 }
 
@@ -253,6 +259,12 @@ Launch readLaunch(const JsonField &field, const Plan &plan,
   if (plan.kernels.empty())
     field.fail("the plan has no kernels");
   launch.kernel = field["kernel"].integer(0, int64_t(plan.kernels.size()) - 1);
+  if (!plan.kernels.empty() &&
+      plan.kernels[launch.kernel].device != bucket.device)
+    field["kernel"].fail(
+        "expected a kernel for " + nameOf(bucket.device, deviceNames) +
+        ", found one for " +
+        nameOf(plan.kernels[launch.kernel].device, deviceNames));
   JsonField arguments = field["arguments"];
   for (size_t i = 0, count = arguments.size(); i < count; ++i)
     launch.arguments.push_back(readArgument(arguments[i], plan, bucket));
@@ -290,6 +302,7 @@ Bucket readBucket(const JsonField &field, const Plan &plan) {
     field["arena_bytes"].fail("expected a multiple of 64, found " +
                               std::to_string(bucket.arenaBytes));
   bucket.queryTile = field["query_tile"].integer(0, maxTokens);
+  bucket.device = readEnum<DeviceKind>(field["device"], deviceNames);
   JsonField launches = field["launches"];
   for (size_t i = 0, count = launches.size(); i < count; ++i)
     bucket.launches.push_back(readLaunch(launches[i], plan, bucket));
@@ -326,7 +339,9 @@ json toJson(const Plan &plan) {
     kernels.push_back({{"name", kernel.name},
                        {"skeleton", kernel.skeleton},
                        {"scratch_bytes", kernel.scratchBytes},
-                       {"arithmetic", kernel.arithmetic}});
+                       {"arithmetic", kernel.arithmetic},
+                       {"device", nameOf(kernel.device, deviceNames)},
+                       {"threads", kernel.threads}});
   for (const Bucket &bucket : plan.buckets)
     buckets.push_back(toJson(bucket));
   return {{"vocab_size", plan.vocabSize},

@@ -98,8 +98,14 @@ struct Launch {
   std::string label; // for reports: "layers.3 qkv"
 };
 
-/// A kernel by name; each target's image has it at the same index. Scratch is
-/// per thread and may differ by target.
+/// The kinds of device that buckets and kernels are made for. One plan serves
+/// all: they share parameters and KV cache, and differ in tiles and grids.
+enum class DeviceKind : uint8_t { cpu, gpu };
+
+/// A kernel by name. Each CPU target's image has it at the same index, each GPU
+/// target's PTX has an entry of its name; a target of another kind lacks it.
+/// What a target needs beside its arguments: on a CPU bytes of scratch for each
+/// thread, on a GPU bytes of dynamic shared memory for each block.
 struct Kernel {
   std::string name;
   std::string skeleton;              // "matvec", "matmul", ...
@@ -107,6 +113,8 @@ struct Kernel {
   /// By target, the type that products are formed in: "f32", "bf16". For
   /// reports alone, and may be empty.
   std::vector<std::string> arithmetic = {};
+  DeviceKind device = DeviceKind::cpu;
+  int64_t threads = 0; // of a block, on a GPU
 };
 
 /// What a step leaves behind in the arena.
@@ -116,8 +124,8 @@ struct Output {
   int64_t rowElements; // vocab or 1
 };
 
-/// A step compiled for a bound on T. A step of T tokens runs in the first
-/// bucket of its entry with maxTokens >= T.
+/// A step compiled for a bound on T and a kind of device. A step of T tokens
+/// runs in the first bucket of its device and entry with maxTokens >= T.
 struct Bucket {
   std::string name;  // "decode", "small", "batch", "prefill"
   std::string entry; // "logits" (of selected rows) or "argmax"
@@ -127,6 +135,7 @@ struct Bucket {
   int64_t queryTile;  // most tokens in a WorkItem; 0: no work list is read
   std::vector<Launch> launches;
   std::vector<Output> outputs;
+  DeviceKind device = DeviceKind::cpu;
 };
 
 struct Plan {

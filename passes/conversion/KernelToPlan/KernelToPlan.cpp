@@ -233,10 +233,10 @@ LogicalResult StepPlanner::plan() {
     return failure();
   placeResults();
   int64_t arenaBytes = allocateArena(buffers);
-  auto op = planir::BucketOp::create(builder, step.getLoc(), step.getSymName(),
-                                     bucket.getName(), bucket.getEntry(),
-                                     bucket.getMaxTokens(), bucket.getMaxRows(),
-                                     arenaBytes, queryTile);
+  auto op = planir::BucketOp::create(
+      builder, step.getLoc(), step.getSymName(), bucket.getName(),
+      bucket.getEntry(), bucket.getMaxTokens(), bucket.getMaxRows(), arenaBytes,
+      queryTile, planir::DeviceKind(bucket.getDevice()));
   builder.createBlock(&op.getBody());
   for (func::CallOp call : calls)
     if (failed(launch(call)))

@@ -131,6 +131,8 @@ Result<void> CpuDevice::allocate(int64_t target) {
 
   int64_t arenaBytes = 0, maxTokens = 0, maxRows = 0;
   for (const plan::Bucket &bucket : plan.buckets) {
+    if (bucket.device != kind())
+      continue;
     arenaBytes = std::max(arenaBytes, bucket.arenaBytes);
     maxTokens = std::max(maxTokens, bucket.maxTokens);
     maxRows = std::max(maxRows, bucket.maxRows);
@@ -195,6 +197,8 @@ Result<void> CpuDevice::bind(const ParameterBytes &parameters) {
   assert(parameters.size() == plan.parameters.size());
   for (const plan::Bucket &bucket : plan.buckets) {
     std::vector<BoundLaunch> &bound = buckets.emplace_back();
+    if (bucket.device != kind())
+      continue;
     for (const plan::Launch &launch : bucket.launches) {
       KernelFunction function = image.kernel(launch.kernel);
       if (!function)

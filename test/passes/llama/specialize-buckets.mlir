@@ -1,6 +1,8 @@
 // RUN: quipu-opt %s --llama-specialize-buckets | FileCheck %s
 // RUN: quipu-opt %s --llama-specialize-buckets="buckets=two:2:1 entries=argmax" \
 // RUN:   | FileCheck %s --check-prefix=TWO
+// RUN: quipu-opt %s --llama-specialize-buckets="buckets=one:1:1 devices=cpu,gpu" \
+// RUN:   | FileCheck %s --check-prefix=DEVICES
 
 llama.param @lm_head : tensor<32x64xf32>
 
@@ -32,6 +34,13 @@ llama.param @lm_head : tensor<32x64xf32>
 // TWO-COUNT-1: func.func @two_argmax
 // TWO-SAME:      #llama.bucket<two, argmax, max_tokens = 2, max_rows = 1>
 // TWO-NOT: func.func
+
+// DEVICES: func.func @one_logits(
+// DEVICES-SAME: #llama.bucket<one, logits, max_tokens = 1, max_rows = 1>
+// DEVICES: func.func @one_argmax(
+// DEVICES: func.func @one_logits_gpu(
+// DEVICES-SAME: #llama.bucket<one, logits, max_tokens = 1, max_rows = 1, device = gpu>
+// DEVICES: func.func @one_argmax_gpu(
 func.func @step(%x: tensor<?x64xf32>, %kv: !llama.kv<2, 16, page 64, f16>)
     -> (tensor<?x32xf32>, tensor<?xi32>, !llama.kv<2, 16, page 64, f16>) {
   %logits = llama.linear %x, [@lm_head] : tensor<?x64xf32> -> tensor<?x32xf32>

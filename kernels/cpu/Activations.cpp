@@ -9,8 +9,8 @@
 #include "kernels/cpu/Activations.h"
 
 #include "dialects/llama/StoredTypes.h"
+#include "kernels/code/Payload.h"
 #include "kernels/cpu/BlockDecoder.h"
-#include "kernels/cpu/Payload.h"
 
 #include "llvm/Support/MathExtras.h"
 

@@ -6,16 +6,14 @@
 
 #include "kernels/cpu/KernelFunction.h"
 
-#include "mlir/Dialect/SCF/IR/SCF.h"
-
 using namespace mlir;
 using namespace quipu;
 using namespace quipu::cpu;
 
 KernelFunction::KernelFunction(func::FuncOp kernel, StringRef suffix,
                                const CpuVariant &variant, ModuleOp module)
-    : b(kernel.getLoc(), kernel.getContext()), variant(variant),
-      kernel(kernel) {
+    : CodeBuilder(kernel.getLoc(), kernel.getContext()), variant(variant),
+      launchSlots(kernel) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   Type integer = b.getI64Type();
   b.setInsertionPointToEnd(module.getBody());
@@ -59,46 +57,21 @@ Value KernelFunction::slot(int64_t index) {
   return value;
 }
 
-/// Launch slots that arguments before `end` take: a KV cache takes two.
-static int64_t slotsBefore(func::FuncOp kernel, unsigned end) {
-  int64_t count = 0;
-  for (Type type : kernel.getArgumentTypes().take_front(end))
-    count += isa<llama::KvType>(type) ? 2 : 1;
-  return count;
-}
-
-/// The first slot after the arguments, which is the work list's or a result's.
-static int64_t firstResultSlot(func::FuncOp kernel) {
-  bool hasWork = !kernel.getOps<kernel::AttentionPrefillOp>().empty();
-  return slotsBefore(kernel, kernel.getNumArguments()) + hasWork;
-}
-
 Value KernelFunction::pointer(Value kernelArgument) {
-  auto argument = cast<BlockArgument>(kernelArgument);
-  assert(argument.getOwner() == &kernel.getBody().front() &&
-         "a skeleton uses the arguments of its function");
-  return slot(slotsBefore(kernel, argument.getArgNumber()));
+  return slot(launchSlots.argument(kernelArgument));
 }
 
 Value KernelFunction::valuesPointer(Value kv) {
-  auto argument = cast<BlockArgument>(kv);
-  return slot(slotsBefore(kernel, argument.getArgNumber()) + 1);
+  return slot(launchSlots.argument(kv) + 1);
 }
 
-Value KernelFunction::workPointer() {
-  return slot(slotsBefore(kernel, kernel.getNumArguments()));
-}
+Value KernelFunction::workPointer() { return slot(launchSlots.work()); }
 
 Value KernelFunction::resultPointer(unsigned index) {
-  return slot(firstResultSlot(kernel) + index);
+  return slot(launchSlots.result(index));
 }
 
-Value KernelFunction::partialsPointer() {
-  int64_t results = llvm::count_if(kernel.getResultTypes(), [](Type type) {
-    return !isa<llama::KvType>(type);
-  });
-  return slot(firstResultSlot(kernel) + results);
-}
+Value KernelFunction::partialsPointer() { return slot(launchSlots.partials()); }
 
 Value KernelFunction::scratch(int64_t bytes) {
   OpBuilder::InsertionGuard guard(b);
@@ -108,319 +81,17 @@ Value KernelFunction::scratch(int64_t bytes) {
   return base;
 }
 
-//===----------------------------------------------------------------------===//
-// Constants and address arithmetic
-//===----------------------------------------------------------------------===//
-
-Value KernelFunction::i64(int64_t value) {
-  return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
-}
-
-Value KernelFunction::i32(int32_t value) {
-  return arith::ConstantOp::create(b, b.getI32IntegerAttr(value));
-}
-
-Value KernelFunction::f32(float value, int64_t lanes) {
-  TypedAttr attribute = b.getF32FloatAttr(value);
-  if (lanes > 1)
-    attribute = DenseElementsAttr::get(cast<ShapedType>(floats(lanes)),
-                                       llvm::ArrayRef<float>(value));
-  return arith::ConstantOp::create(b, attribute);
-}
-
-/// The value of an i64 constant.
-static std::optional<int64_t> constant(Value value) {
-  auto op = value.getDefiningOp<arith::ConstantOp>();
-  if (!op)
-    return std::nullopt;
-  return cast<IntegerAttr>(op.getValue()).getInt();
-}
-
-Value KernelFunction::add(Value left, Value right) {
-  auto a = constant(left), c = constant(right);
-  if (a && c)
-    return i64(*a + *c);
-  if (a && *a == 0)
-    return right;
-  if (c && *c == 0)
-    return left;
-  return arith::AddIOp::create(b, left, right,
-                               arith::IntegerOverflowFlags::nsw);
-}
-
-Value KernelFunction::add(Value left, int64_t right) {
-  return add(left, i64(right));
-}
-
-Value KernelFunction::sub(Value left, Value right) {
-  return arith::SubIOp::create(b, left, right,
-                               arith::IntegerOverflowFlags::nsw);
-}
-
-Value KernelFunction::mul(Value left, Value right) {
-  auto a = constant(left), c = constant(right);
-  if (a && c)
-    return i64(*a * *c);
-  if (c && *c == 1)
-    return left;
-  return arith::MulIOp::create(b, left, right,
-                               arith::IntegerOverflowFlags::nsw);
-}
-
-Value KernelFunction::mul(Value left, int64_t right) {
-  return mul(left, i64(right));
-}
-
-Value KernelFunction::divide(Value left, int64_t right) {
-  return right == 1 ? left : arith::DivUIOp::create(b, left, i64(right));
-}
-
-Value KernelFunction::modulo(Value left, int64_t right) {
-  return right == 1 ? i64(0) : arith::RemUIOp::create(b, left, i64(right));
-}
-
-Value KernelFunction::minimum(Value left, Value right) {
-  return arith::MinSIOp::create(b, left, right);
-}
-
-Value KernelFunction::maximum(Value left, Value right) {
-  return arith::MaxSIOp::create(b, left, right);
-}
-
-Value KernelFunction::less(Value left, Value right) {
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, left, right);
-}
-
-Value KernelFunction::at(Value base, Value bytes) {
-  if (auto known = constant(bytes))
-    return at(base, *known);
-  return LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), base,
-                             ValueRange{bytes});
-}
-
-Value KernelFunction::at(Value base, int64_t bytes) {
-  if (bytes == 0)
-    return base;
-  if (!llvm::isInt<32>(bytes))
-    return LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), base,
-                               ValueRange{i64(bytes)});
-  return LLVM::GEPOp::create(b, base.getType(), b.getI8Type(), base,
-                             ArrayRef<LLVM::GEPArg>{int32_t(bytes)});
-}
-
-Value KernelFunction::element(Value base, Value index, int64_t bytesEach) {
-  return at(base, mul(index, bytesEach));
-}
-
-//===----------------------------------------------------------------------===//
-// Loads and stores
-//===----------------------------------------------------------------------===//
-
-/// `type`, or a vector of it for more than one lane.
-static Type vectorOf(Type type, int64_t lanes) {
-  return lanes == 1 ? type : VectorType::get({lanes}, type);
-}
-
-Type KernelFunction::floats(int64_t lanes) {
-  return vectorOf(b.getF32Type(), lanes);
-}
-
-Value KernelFunction::load(Type type, Value pointer, int64_t alignment) {
-  return LLVM::LoadOp::create(b, type, pointer, unsigned(alignment));
-}
-
-void KernelFunction::store(Value value, Value pointer, int64_t alignment) {
-  LLVM::StoreOp::create(b, value, pointer, unsigned(alignment));
-}
-
-Value KernelFunction::loadIndex(Value array, Value index) {
-  Value value = load(b.getI32Type(), element(array, index, 4), 4);
-  return arith::ExtSIOp::create(b, b.getI64Type(), value);
-}
-
-Value KernelFunction::loadFloats(Value pointer, Type stored, int64_t lanes,
-                                 std::optional<int64_t> valid,
-                                 int64_t alignment) {
-  Type type = stored.isBF16() ? b.getI16Type() : stored;
-  Type vector = vectorOf(type, lanes);
-  if (!valid || *valid >= lanes)
-    return widen(load(vector, pointer, alignment));
-  SmallVector<bool> lanesUsed(lanes);
-  for (int64_t lane = 0; lane < lanes; ++lane)
-    lanesUsed[lane] = lane < *valid;
-  auto maskType = VectorType::get({lanes}, b.getI1Type());
-  Value mask = arith::ConstantOp::create(
-      b, DenseElementsAttr::get(maskType, ArrayRef<bool>(lanesUsed)));
-  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vector));
-  return widen(LLVM::MaskedLoadOp::create(b, vector, pointer, mask, zero,
-                                          uint32_t(alignment)));
-}
-
-void KernelFunction::storeFloats(Value value, Value pointer, Type stored,
-                                 int64_t alignment) {
-  store(narrow(value, stored), pointer, alignment);
-}
-
-/// Bits of bf16 lanes (i16) as f32: the upper half of each float.
-static Value floatsFromBf16(ImplicitLocOpBuilder &b, Value bits,
-                            int64_t lanes) {
-  Type wide = vectorOf(b.getI32Type(), lanes);
-  Value extended = arith::ExtUIOp::create(b, wide, bits);
-  TypedAttr sixteen = b.getI32IntegerAttr(16);
-  if (lanes > 1)
-    sixteen = DenseElementsAttr::get(cast<ShapedType>(wide), int32_t(16));
-  Value shift = arith::ConstantOp::create(b, sixteen);
-  Value shifted = arith::ShLIOp::create(b, extended, shift);
-  return arith::BitcastOp::create(b, vectorOf(b.getF32Type(), lanes), shifted);
-}
-
-Value KernelFunction::widen(Value value) {
-  int64_t lanes = lanesOf(value);
-  Type element = getElementTypeOrSelf(value.getType());
-  if (element.isF32())
-    return value;
-  if (element.isF16())
-    return arith::ExtFOp::create(b, floats(lanes), value);
-  if (element.isBF16())
-    value = arith::BitcastOp::create(b, vectorOf(b.getI16Type(), lanes), value);
-  return floatsFromBf16(b, value, lanes);
-}
-
-Value KernelFunction::narrow(Value value, Type stored) {
-  if (stored.isF32())
-    return value;
-  if (stored.isBF16())
-    return toBf16(value);
-  return arith::TruncFOp::create(b, vectorOf(stored, lanesOf(value)), value);
-}
-
-Value KernelFunction::toBf16(Value value) {
-  int64_t lanes = lanesOf(value);
-  Type result = vectorOf(b.getBF16Type(), lanes);
-  if (variant.dotBf16 && lanes == 16)
-    return LLVM::CallIntrinsicOp::create(
-               b, result,
-               b.getStringAttr("llvm.x86.avx512bf16.cvtneps2bf16.512"),
-               ValueRange{value})
-        .getResult(0);
-  // bits + 0x7fff + (the last kept bit), then the upper half; a NaN keeps its
-  // upper half, made quiet.
-  Type integers = vectorOf(b.getI32Type(), lanes);
-  auto splatInt = [&](int32_t number) -> Value {
-    TypedAttr attribute = b.getI32IntegerAttr(number);
-    if (lanes > 1)
-      attribute = DenseElementsAttr::get(cast<ShapedType>(integers), number);
-    return arith::ConstantOp::create(b, attribute);
-  };
-  Value bits = arith::BitcastOp::create(b, integers, value);
-  Value sixteen = splatInt(16);
-  Value upper = arith::ShRUIOp::create(b, bits, sixteen);
-  Value odd = arith::AndIOp::create(b, upper, splatInt(1));
-  Value bias = arith::AddIOp::create(b, odd, splatInt(0x7fff));
-  Value rounded =
-      arith::ShRUIOp::create(b, arith::AddIOp::create(b, bits, bias), sixteen);
-  Value quiet = arith::OrIOp::create(b, upper, splatInt(0x40));
-  Value isNan =
-      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
-  Value chosen = arith::SelectOp::create(b, isNan, quiet, rounded);
-  Value half =
-      arith::TruncIOp::create(b, vectorOf(b.getI16Type(), lanes), chosen);
-  return arith::BitcastOp::create(b, result, half);
-}
-
 void KernelFunction::prefetch(Value pointer) {
   LLVM::Prefetch::create(b, pointer, /*rw=*/0, /*hint=*/3, /*cache=*/1);
 }
 
-//===----------------------------------------------------------------------===//
-// Vectors
-//===----------------------------------------------------------------------===//
-
-int64_t KernelFunction::lanesOf(Value value) {
-  auto vector = dyn_cast<VectorType>(value.getType());
-  return vector ? vector.getNumElements() : 1;
-}
-
-Value KernelFunction::splat(Value scalar, int64_t lanes) {
-  if (lanes == 1)
-    return scalar;
-  return vector::BroadcastOp::create(b, vectorOf(scalar.getType(), lanes),
-                                     scalar);
-}
-
-Value KernelFunction::fma(Value left, Value right, Value addend) {
-  return LLVM::FMAOp::create(b, left, right, addend);
-}
-
-Value KernelFunction::shuffle(Value left, Value right,
-                              ArrayRef<int64_t> lanes) {
-  return vector::ShuffleOp::create(b, left, right, lanes);
-}
-
-Value KernelFunction::slice(Value vector, int64_t offset, int64_t count) {
-  if (count == lanesOf(vector))
-    return vector;
-  if (count == 1)
-    return vector::ExtractOp::create(b, vector, offset);
-  auto lanes = llvm::to_vector(llvm::seq<int64_t>(offset, offset + count));
-  return shuffle(vector, vector, lanes);
-}
-
-Value KernelFunction::sum(Value vector) {
-  // Halves are added until few lanes are left: a fixed order on every target.
-  while (lanesOf(vector) > 1) {
-    int64_t half = lanesOf(vector) / 2;
-    vector = arith::AddFOp::create(b, slice(vector, 0, half),
-                                   slice(vector, half, half));
-  }
-  return vector;
-}
-
-Value KernelFunction::largest(Value vector) {
-  while (lanesOf(vector) > 1) {
-    int64_t half = lanesOf(vector) / 2;
-    vector = arith::MaxNumFOp::create(b, slice(vector, 0, half),
-                                      slice(vector, half, half));
-  }
-  return vector;
-}
-
-//===----------------------------------------------------------------------===//
-// Control flow
-//===----------------------------------------------------------------------===//
-
-void KernelFunction::loop(Value from, Value to, int64_t step,
-                          llvm::function_ref<void(Value)> body) {
-  loop(from, to, step, {}, [&](Value index, ValueRange) {
-    body(index);
-    return SmallVector<Value>();
-  });
-}
-
-SmallVector<Value> KernelFunction::loop(
-    Value from, Value to, int64_t step, ValueRange initial,
-    llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loopOp = scf::ForOp::create(b, from, to, i64(step), initial);
-  OpBuilder::InsertionGuard guard(b);
-  Block *block = loopOp.getBody();
-  if (!block->empty()) // the terminator of a loop without results
-    block->back().erase();
-  b.setInsertionPointToStart(block);
-  SmallVector<Value> next =
-      body(loopOp.getInductionVar(), loopOp.getRegionIterArgs());
-  scf::YieldOp::create(b, next);
-  return SmallVector<Value>(loopOp.getResults());
-}
-
-void KernelFunction::when(Value condition, llvm::function_ref<void()> then,
-                          llvm::function_ref<void()> otherwise) {
-  auto ifOp =
-      scf::IfOp::create(b, condition, /*withElseRegion=*/bool(otherwise));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(&ifOp.getThenRegion().front());
-  then();
-  if (!otherwise)
-    return;
-  b.setInsertionPointToStart(&ifOp.getElseRegion().front());
-  otherwise();
+Value KernelFunction::toBf16(Value value) {
+  int64_t lanes = lanesOf(value);
+  if (!variant.dotBf16 || lanes != 16)
+    return CodeBuilder::toBf16(value);
+  return LLVM::CallIntrinsicOp::create(
+             b, VectorType::get({lanes}, b.getBF16Type()),
+             b.getStringAttr("llvm.x86.avx512bf16.cvtneps2bf16.512"),
+             ValueRange{value})
+      .getResult(0);
 }

@@ -9,8 +9,8 @@
 
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
+#include "kernels/code/Payload.h"
 #include "kernels/cpu/Activations.h"
-#include "kernels/cpu/Payload.h"
 
 #include "llvm/Support/MathExtras.h"
 

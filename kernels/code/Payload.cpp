@@ -5,16 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "kernels/cpu/Payload.h"
+#include "kernels/code/Payload.h"
 
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 using namespace quipu;
-using namespace quipu::cpu;
 
 /// Clones a constant, as a splat for more than one lane.
-static Value inlineConstant(KernelFunction &f, arith::ConstantOp op,
+static Value inlineConstant(CodeBuilder &f, arith::ConstantOp op,
                             int64_t lanes) {
   TypedAttr value = op.getValue();
   if (lanes > 1) {
@@ -24,8 +23,8 @@ static Value inlineConstant(KernelFunction &f, arith::ConstantOp op,
   return arith::ConstantOp::create(f.b, value);
 }
 
-SmallVector<Value> cpu::inlinePayload(KernelFunction &f, Region &region,
-                                      ValueRange arguments, int64_t lanes) {
+SmallVector<Value> quipu::inlinePayload(CodeBuilder &f, Region &region,
+                                        ValueRange arguments, int64_t lanes) {
   Block &block = region.front();
   IRMapping map;
   map.map(block.getArguments(), arguments);

@@ -10,8 +10,10 @@
 #include "compiler/PlanExport.h"
 #include "compiler/Registration.h"
 #include "compiler/cpu/CpuImage.h"
+#include "compiler/nvptx/GeneratePtx.h"
 #include "frontends/graph/GraphBuilder.h"
 #include "kernels/cpu/Emitter.h"
+#include "kernels/nvptx/Emitter.h"
 #include "kernels/schedules/CpuSchedules.h"
 #include "runtime/package/CpuTargets.h"
 
@@ -21,11 +23,15 @@
 
 #include <filesystem>
 #include <mutex>
+#include <variant>
 
 using namespace mlir;
 using namespace quipu;
 
 namespace {
+
+/// What code is made for.
+using TargetChoice = std::variant<const CpuVariant *, const GpuTarget *>;
 
 /// One context and what came through the pipeline in it.
 class Compilation {
@@ -35,13 +41,13 @@ public:
   /// Builds the graph and runs the pipeline to `stage` or the plan.
   Result<void> run(Stage stage);
 
-  Result<std::vector<const CpuVariant *>> variants() const;
+  /// The kernels of the plan that are for `target`'s kind of device, as
+  /// functions of its kernel ABI.
+  Result<OwningOpRef<ModuleOp>> emit(TargetChoice target);
 
-  /// The kernels of the plan as CPU functions for `variant`.
-  Result<OwningOpRef<ModuleOp>> emit(const CpuVariant &variant);
-
-  /// Appends to each kernel of `plan` what `variant` forms its products in.
-  void recordArithmetic(plan::Plan &plan, const CpuVariant &variant);
+  /// Appends to each kernel of `plan` what `target` forms its products in;
+  /// nothing for kernels of another kind of device.
+  void recordArithmetic(plan::Plan &plan, TargetChoice target);
 
   ModuleOp module() { return *graph; }
   std::string text();
@@ -78,6 +84,7 @@ static DialectRegistry makeRegistry() {
   DialectRegistry registry;
   registerDialects(registry);
   registerCpuBackend(registry);
+  registerGpuBackend(registry);
   return registry;
 }
 
@@ -140,52 +147,94 @@ std::string Compilation::text() {
   return result;
 }
 
-Result<std::vector<const CpuVariant *>> Compilation::variants() const {
-  std::vector<const CpuVariant *> chosen;
-  for (const std::string &name : options.targets) {
-    if (name == "cpu")
-      continue;
-    const CpuVariant *variant = findCpuVariant(name);
-    if (!variant) {
+/// The targets that `names` ask for; "cpu", and no name at all, stand for every
+/// CPU variant.
+static Result<std::vector<TargetChoice>>
+chooseTargets(const std::vector<std::string> &names) {
+  std::vector<TargetChoice> chosen;
+  auto add = [&](TargetChoice target) {
+    if (!llvm::is_contained(chosen, target))
+      chosen.push_back(target);
+  };
+  auto addCpu = [&] {
+    for (const CpuVariant &variant : cpuVariants)
+      add(&variant);
+  };
+  if (names.empty())
+    addCpu();
+  for (const std::string &name : names) {
+    if (name == "cpu") {
+      addCpu();
+    } else if (const CpuVariant *variant = findCpuVariant(name)) {
+      add(variant);
+    } else if (const GpuTarget *target = findGpuTarget(name)) {
+      add(target);
+    } else {
       std::string known = "cpu";
       for (const CpuVariant &each : cpuVariants)
         known += ", " + each.name.str();
+      for (const GpuTarget &each : gpuTargets)
+        known += ", " + each.name.str();
       return Error{"unknown target '" + name + "'; known are " + known};
     }
-    chosen.push_back(variant);
   }
-  if (chosen.empty())
-    for (const CpuVariant &variant : cpuVariants)
-      chosen.push_back(&variant);
   return chosen;
 }
 
-Result<OwningOpRef<ModuleOp>> Compilation::emit(const CpuVariant &variant) {
+static plan::DeviceKind kindOf(TargetChoice target) {
+  return std::holds_alternative<const GpuTarget *>(target)
+             ? plan::DeviceKind::gpu
+             : plan::DeviceKind::cpu;
+}
+
+static std::string nameOf(TargetChoice target) {
+  return std::visit([](auto *chosen) { return chosen->name.str(); }, target);
+}
+
+/// The schedule that `skeleton` is emitted with for `target`: on a CPU, what
+/// the plan left open is chosen now.
+static kernel::ScheduleAttr scheduleFor(Operation *skeleton,
+                                        TargetChoice target) {
+  if (auto *variant = std::get_if<const CpuVariant *>(&target))
+    return chooseVariant(skeleton, **variant);
+  return kernel::getSchedule(skeleton);
+}
+
+Result<OwningOpRef<ModuleOp>> Compilation::emit(TargetChoice target) {
   OwningOpRef<ModuleOp> emitted = ModuleOp::create(module().getLoc());
   for (auto kernel : module().getOps<func::FuncOp>()) {
     Operation *skeleton = &kernel.getBody().front().front();
-    if (!kernel::isSkeleton(skeleton))
+    if (!kernel::isSkeleton(skeleton) ||
+        plan::DeviceKind(kernel::deviceOf(kernel)) != kindOf(target))
       continue;
     kernel::ScheduleAttr tiles = kernel::getSchedule(skeleton);
-    kernel::setSchedule(skeleton, chooseVariant(skeleton, variant));
-    LogicalResult done = emitCpuKernel(kernel, variant, *emitted);
+    kernel::setSchedule(skeleton, scheduleFor(skeleton, target));
+    LogicalResult done = success();
+    if (auto *variant = std::get_if<const CpuVariant *>(&target))
+      done = emitCpuKernel(kernel, **variant, *emitted);
+    else
+      done =
+          emitGpuKernel(kernel, *std::get<const GpuTarget *>(target), *emitted);
     kernel::setSchedule(skeleton, tiles);
     if (failed(done))
       return failure("cannot emit " + kernel.getSymName() + " for " +
-                     variant.name);
+                     nameOf(target));
   }
   return emitted;
 }
 
-void Compilation::recordArithmetic(plan::Plan &plan,
-                                   const CpuVariant &variant) {
+void Compilation::recordArithmetic(plan::Plan &plan, TargetChoice target) {
   SymbolTable symbols(module());
   for (plan::Kernel &kernel : plan.kernels) {
+    if (kernel.device != kindOf(target)) {
+      kernel.arithmetic.emplace_back();
+      continue;
+    }
     llvm::StringRef name = kernel.name;
     name.consume_back(".merge");
     auto function = symbols.lookup<func::FuncOp>(name);
     kernel::ScheduleAttr schedule =
-        chooseVariant(&function.getBody().front().front(), variant);
+        scheduleFor(&function.getBody().front().front(), target);
     kernel.arithmetic.push_back(
         kernel::stringifyArithmetic(schedule.getArithmetic()).str());
   }
@@ -244,38 +293,79 @@ Result<void> quipu::attachModel(Package &package, const Model &model) {
   return {};
 }
 
-/// Adds the code of `variant` as the next target of `package`.
+/// Names of the kernels of `plan` by index, empty for another kind of device
+/// than `kind`.
+static std::vector<StringRef> entriesFor(const plan::Plan &plan,
+                                         plan::DeviceKind kind) {
+  std::vector<StringRef> entries;
+  for (const plan::Kernel &kernel : plan.kernels)
+    entries.push_back(kernel.device == kind ? StringRef(kernel.name)
+                                            : StringRef());
+  return entries;
+}
+
+/// Code of `emitted` for `target`, and what each entry needs beside its
+/// arguments.
+static Result<void> generate(Package &package, ModuleOp emitted,
+                             TargetChoice choice, Target &target) {
+  std::vector<StringRef> entries = entriesFor(package.plan, kindOf(choice));
+  std::vector<int64_t> scratchBytes;
+  if (auto *variant = std::get_if<const CpuVariant *>(&choice)) {
+    auto image = buildCpuImage(emitted, **variant, entries);
+    if (!image)
+      return Error{llvm::toString(image.takeError())};
+    for (const CpuTarget &known : cpuTargets)
+      if (known.name == std::string_view(target.name))
+        target.features.assign(known.features.begin(), known.features.end());
+    target.code = keep(package, std::move(image->bytes));
+    scratchBytes = std::move(image->scratchBytes);
+  } else {
+    auto code =
+        generatePtx(emitted, *std::get<const GpuTarget *>(choice), entries);
+    if (!code)
+      return Error{llvm::toString(code.takeError())};
+    target.code = keep(package, std::move(code->ptx));
+    scratchBytes = std::move(code->sharedBytes);
+  }
+  for (auto [kernel, bytes] : llvm::zip(package.plan.kernels, scratchBytes))
+    kernel.scratchBytes.push_back(bytes);
+  return {};
+}
+
+/// Adds the code for `choice` as the next target of `package`.
 static Result<void> addTarget(Package &package, Compilation &compilation,
-                              const CpuVariant &variant) {
-  Result<OwningOpRef<ModuleOp>> emitted = compilation.emit(variant);
+                              TargetChoice choice) {
+  Result<OwningOpRef<ModuleOp>> emitted = compilation.emit(choice);
   if (!emitted)
     return emitted.error();
-  std::vector<StringRef> entries;
-  for (const plan::Kernel &kernel : package.plan.kernels)
-    entries.push_back(kernel.name);
-  auto image = buildCpuImage(**emitted, variant, entries);
-  if (!image)
-    return Error{llvm::toString(image.takeError())};
-  for (auto [kernel, scratch] :
-       llvm::zip(package.plan.kernels, image->scratchBytes))
-    kernel.scratchBytes.push_back(scratch);
-  compilation.recordArithmetic(package.plan, variant);
   Target target;
-  target.name = variant.name.str();
-  for (const CpuTarget &known : cpuTargets)
-    if (known.name == std::string_view(variant.name))
-      target.features.assign(known.features.begin(), known.features.end());
-  target.code = keep(package, std::move(image->bytes));
+  target.name = nameOf(choice);
+  if (Result<void> done = generate(package, **emitted, choice, target); !done)
+    return done.error();
+  compilation.recordArithmetic(package.plan, choice);
   package.targets.push_back(std::move(target));
   return {};
 }
 
+/// `options` with the kinds of device that `targets` need.
+static CompileOptions withDevices(CompileOptions options,
+                                  llvm::ArrayRef<TargetChoice> targets) {
+  options.pipeline.devices.clear();
+  for (auto [kind, name] : {std::pair(plan::DeviceKind::cpu, "cpu"),
+                            std::pair(plan::DeviceKind::gpu, "gpu")})
+    if (llvm::any_of(targets,
+                     [&](TargetChoice each) { return kindOf(each) == kind; }))
+      options.pipeline.devices.push_back(name);
+  return options;
+}
+
 Result<std::shared_ptr<Package>>
-quipu::compileModel(const Model &model, const CompileOptions &options) {
+quipu::compileModel(const Model &model, const CompileOptions &asked) {
+  Result<std::vector<TargetChoice>> targets = chooseTargets(asked.targets);
+  if (!targets)
+    return targets.error();
+  CompileOptions options = withDevices(asked, *targets);
   Compilation compilation(model, options);
-  Result<std::vector<const CpuVariant *>> variants = compilation.variants();
-  if (!variants)
-    return variants.error();
   if (Result<void> done = compilation.run(Stage::plan); !done)
     return done.error();
 
@@ -287,31 +377,44 @@ quipu::compileModel(const Model &model, const CompileOptions &options) {
       {"optimization", "-O" + std::to_string(options.pipeline.optLevel)}};
   if (Result<void> done = attachModel(*package, model); !done)
     return done.error();
-  for (const CpuVariant *variant : *variants)
-    if (Result<void> done = addTarget(*package, compilation, *variant); !done)
+  for (TargetChoice target : *targets)
+    if (Result<void> done = addTarget(*package, compilation, target); !done)
       return done.error();
   return package;
 }
 
 Result<std::string> quipu::emitStage(const Model &model, Stage stage,
-                                     const CompileOptions &options) {
+                                     const CompileOptions &asked) {
+  Result<std::vector<TargetChoice>> targets = chooseTargets(asked.targets);
+  if (!targets)
+    return targets.error();
+  CompileOptions options = withDevices(asked, *targets);
   Compilation compilation(model, options);
-  Result<std::vector<const CpuVariant *>> variants = compilation.variants();
-  if (!variants)
-    return variants.error();
   if (Result<void> done = compilation.run(std::min(stage, Stage::plan)); !done)
     return done.error();
   if (stage <= Stage::plan)
     return compilation.text();
-  const CpuVariant &variant = *variants->front();
-  Result<OwningOpRef<ModuleOp>> emitted = compilation.emit(variant);
+  TargetChoice target = targets->front();
+  Result<OwningOpRef<ModuleOp>> emitted = compilation.emit(target);
   if (!emitted)
     return emitted.error();
-  std::vector<std::string> names = kernelNames(compilation.module());
+  std::vector<std::string> names;
+  for (auto function : (*emitted)->getOps<func::FuncOp>())
+    names.push_back(function.getSymName().str());
   std::vector<StringRef> entries(names.begin(), names.end());
-  auto text = stage == Stage::llvm
-                  ? printCpuLlvm(**emitted, variant, entries)
-                  : printCpuAssembly(**emitted, variant, entries);
+  auto text = [&]() -> llvm::Expected<std::string> {
+    if (auto *variant = std::get_if<const CpuVariant *>(&target))
+      return stage == Stage::llvm
+                 ? printCpuLlvm(**emitted, **variant, entries)
+                 : printCpuAssembly(**emitted, **variant, entries);
+    const GpuTarget &gpu = *std::get<const GpuTarget *>(target);
+    if (stage == Stage::llvm)
+      return printGpuLlvm(**emitted, gpu);
+    auto code = generatePtx(**emitted, gpu, entries);
+    if (!code)
+      return code.takeError();
+    return code->ptx;
+  }();
   if (!text)
     return Error{llvm::toString(text.takeError())};
   return *text;

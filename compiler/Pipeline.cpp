@@ -25,8 +25,8 @@ std::optional<Stage> quipu::parseStage(StringRef name) {
       .Case("fused", Stage::fused)
       .Case("kernel", Stage::kernel)
       .Case("plan", Stage::plan)
-      .Case("llvm", Stage::llvm)
-      .Case("asm", Stage::assembly)
+      .Cases({"llvm", "nvvm"}, Stage::llvm)
+      .Cases({"asm", "ptx"}, Stage::assembly)
       .Case("package", Stage::package)
       .Default(std::nullopt);
 }
@@ -69,7 +69,8 @@ Expected<std::string> quipu::pipelineText(Stage stage,
                            ? "llama-merge-projections"
                            : ("llama-fuse-" + name).str());
     fusing.push_back("llama-verify-fused");
-    passes.push_back("llama-specialize-buckets");
+    passes.push_back(
+        "llama-specialize-buckets{devices=" + join(options.devices, ",") + "}");
     passes.push_back("func.func(" + join(fusing, ",") + ")");
   }
   if (stage >= Stage::kernel) {

@@ -23,11 +23,14 @@ namespace quipu {
 /// `assembly` the code of one target, `package` all of it.
 enum class Stage { llama, fused, kernel, plan, llvm, assembly, package };
 
-/// The stage called `name` on the command line ("asm" is assembly).
+/// The stage called `name` on the command line: "asm" and "ptx" are assembly,
+/// "nvvm" is llvm.
 std::optional<Stage> parseStage(llvm::StringRef name);
 
 struct PipelineOptions {
   int optLevel = 2; // 0: no fusion
+  /// Kinds of device to compile steps for: "cpu", "gpu".
+  std::vector<std::string> devices = {"cpu"};
   /// Fusions to add or leave out by name: "+norm", "-rope".
   std::vector<std::string> fuse;
 };

@@ -10,6 +10,7 @@
 #include "dialects/llama/Dialect.h"
 #include "dialects/plan/Dialect.h"
 #include "kernels/cpu/InlineMath.h"
+#include "kernels/nvptx/ApproximateMath.h"
 #include "kernels/schedules/Passes.h"
 #include "passes/conversion/Passes.h"
 #include "passes/llama/Passes.h"
@@ -36,6 +37,7 @@ void quipu::registerDialects(mlir::DialectRegistry &registry) {
 }
 
 void quipu::registerPasses() {
+  registerApproximateMathPass();
   registerInlineMathPass();
   llama::registerLlamaPasses();
   registerConversionPasses();

@@ -7,12 +7,13 @@
 
 #include "compiler/cpu/GenerateCode.h"
 
+#include "compiler/code/PassPipeline.h"
+
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -80,29 +81,6 @@ static void setAttributes(llvm::Module &module, const CpuVariant &variant) {
     global.setDSOLocal(true);
 }
 
-static llvm::Error optimize(llvm::Module &module,
-                            llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  llvm::TargetLibraryInfoImpl libraries(module.getTargetTriple());
-  libraries.disableAllFunctions();
-  functions.registerPass(
-      [&] { return llvm::TargetLibraryAnalysis(libraries); });
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  llvm::ModulePassManager passes;
-  if (llvm::Error error = builder.parsePassPipeline(passes, cleanupPipeline))
-    return error;
-  passes.run(module, modules);
-  return llvm::Error::success();
-}
-
 llvm::Expected<CodeBuffer> quipu::generateCode(mlir::ModuleOp source,
                                                const CpuVariant &variant,
                                                CodeForm form) {
@@ -120,7 +98,7 @@ llvm::Expected<CodeBuffer> quipu::generateCode(mlir::ModuleOp source,
   module->setTargetTriple(llvm::Triple(tripleName));
   module->setDataLayout(machine->createDataLayout());
   setAttributes(*module, variant);
-  if (llvm::Error error = optimize(*module, *machine))
+  if (llvm::Error error = runPassPipeline(*module, *machine, cleanupPipeline))
     return error;
 
   CodeBuffer result;

@@ -118,6 +118,14 @@ Value CodeBuilder::at(Value base, int64_t bytes) {
 }
 
 Value CodeBuilder::element(Value base, Value index, int64_t bytesEach) {
+  constexpr unsigned sharedSpace = 3; // of NVPTX; below 2^31 bytes
+  auto type = cast<LLVM::LLVMPointerType>(base.getType());
+  if (index.getType().isInteger(32) && type.getAddressSpace() != sharedSpace) {
+    if (auto known = constant(index))
+      index = i64(*known);
+    else
+      index = arith::ExtSIOp::create(b, b.getI64Type(), index);
+  }
   return at(base, mul(index, bytesEach));
 }
 
@@ -297,7 +305,13 @@ void CodeBuilder::loop(Value from, Value to, int64_t step,
 SmallVector<Value> CodeBuilder::loop(
     Value from, Value to, int64_t step, ValueRange initial,
     llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loopOp = scf::ForOp::create(b, from, to, like(from, step), initial);
+  return loop(from, to, like(from, step), initial, body);
+}
+
+SmallVector<Value> CodeBuilder::loop(
+    Value from, Value to, Value step, ValueRange initial,
+    llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  auto loopOp = scf::ForOp::create(b, from, to, step, initial);
   OpBuilder::InsertionGuard guard(b);
   Block *block = loopOp.getBody();
   if (!block->empty()) // the terminator of a loop without results

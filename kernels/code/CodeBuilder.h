@@ -49,7 +49,8 @@ public:
   /// `base` + `bytes`.
   Value at(Value base, Value bytes);
   Value at(Value base, int64_t bytes);
-  /// Address of element `index` of an array of `bytesEach`.
+  /// Address of element `index` of an array of `bytesEach`. An i32 index is
+  /// extended first, except in a GPU's shared memory.
   Value element(Value base, Value index, int64_t bytesEach);
 
   //===--- Loads and stores ---===//
@@ -96,6 +97,11 @@ public:
   /// A loop that carries values; the body returns the next ones.
   llvm::SmallVector<Value>
   loop(Value from, Value to, int64_t step, mlir::ValueRange initial,
+       llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>
+           body);
+  /// The same with a step that is known at run time.
+  llvm::SmallVector<Value>
+  loop(Value from, Value to, Value step, mlir::ValueRange initial,
        llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>
            body);
   void when(Value condition, llvm::function_ref<void()> then,

@@ -145,16 +145,17 @@ void quipu::addCompileCommand(CLI::App &app, CommandHost &host) {
       ->type_name("FILE");
   command
       ->add_option("--target", options->targets,
-                   "targets, separated by commas; default: all CPU levels")
+                   "targets, separated by commas: cpu, sm_80, sm_90a, ...; "
+                   "default: all CPU levels")
       ->delimiter(',')
       ->type_name("LIST");
   command
       ->add_option("--emit", options->emit,
                    "stop after a stage and print it: llama, fused, kernel, "
-                   "plan, llvm, asm; default: package")
+                   "plan, llvm or nvvm, asm or ptx; default: package")
       ->type_name("STAGE")
-      ->check(CLI::IsMember(
-          {"llama", "fused", "kernel", "plan", "llvm", "asm", "package"}));
+      ->check(CLI::IsMember({"llama", "fused", "kernel", "plan", "llvm", "nvvm",
+                             "asm", "ptx", "package"}));
   command
       ->add_option("--weights", options->weights,
                    "inside the package, beside it, or auto: inside up to "

@@ -196,14 +196,16 @@ def Kernel_RowwiseOp : Kernel_RowSkeleton<"rowwise"> {
   }];
 }
 
-def Kernel_PrologueOp : Kernel_Op<"prologue", [AttrSizedOperandSegments, Pure]> {
+// Parts of a skeleton are not Pure: without results they would count as dead.
+def Kernel_PrologueOp : Kernel_Op<"prologue", [AttrSizedOperandSegments]> {
   let summary = "how activations are prepared, once per block of threads";
   let description = [{
     Row t of `source` is source[t, :], or source[rows[t], :] with rows; a stored
     type is decoded (by `decoder` where it is quantized).
 
-      - map(x, column values...) -> activation; identity when absent. `columns`
-        are vectors over K (gamma).
+      - map(x, column values...) -> activation; identity when absent, and a map
+        that only yields x is canonicalized away. `columns` are vectors over K
+        (gamma).
       - statistic(x) -> term, summed over K; scale(sum) -> the factor applied to
         the row after the dot product. Both or neither.
 
@@ -238,10 +240,11 @@ def Kernel_PrologueOp : Kernel_Op<"prologue", [AttrSizedOperandSegments, Pure]> 
     (`decoder` $decoder^)?
     (`map` $map^)? (`statistic` $statistic^ `scale` $scale)? attr-dict
   }];
+  let hasCanonicalizer = 1;
   let hasRegionVerifier = 1;
 }
 
-def Kernel_SegmentOp : Kernel_Op<"segment", [AttrSizedOperandSegments, Pure]> {
+def Kernel_SegmentOp : Kernel_Op<"segment", [AttrSizedOperandSegments]> {
   let summary = "a run of outputs with one epilogue";
   let description = [{
     Outputs are grouped into couples, which one epilogue call holds:

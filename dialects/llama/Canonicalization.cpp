@@ -1,13 +1,14 @@
 //===- Canonicalization.cpp - The llama dialect: simpler equal forms ------===//
 //
 // What becomes dead when a graph is specialized or regrouped: weights whose
-// product nobody reads, and results of a fusion that nobody needs. Types that
-// follow from operands are here as well.
+// product nobody reads, and results of a fusion that nobody needs; and ops that
+// change nothing. Types that follow from operands are here as well.
 //
 //===----------------------------------------------------------------------===//
 
 #include "dialects/llama/Dialect.h"
 
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
@@ -35,6 +36,56 @@ LogicalResult SelectRowsOp::inferReturnTypes(MLIRContext *context,
   auto rows = cast<RankedTensorType>(operands.getRows().getType());
   types.push_back(RankedTensorType::get(
       {rows.getDimSize(0), input.getDimSize(1)}, input.getElementType()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Folders
+//===----------------------------------------------------------------------===//
+
+OpFoldResult AddOp::fold(FoldAdaptor) {
+  // Commutative: constants stand on the right. x + -0 is x for every x.
+  return matchPattern(getRhs(), m_NegZeroFloat()) ? getLhs() : Value();
+}
+
+OpFoldResult MulOp::fold(FoldAdaptor) {
+  return matchPattern(getRhs(), m_OneFloat()) ? getLhs() : Value();
+}
+
+OpFoldResult SelectRowsOp::fold(FoldAdaptor operands) {
+  auto rows = dyn_cast_or_null<DenseIntElementsAttr>(operands.getRows());
+  if (!rows || getInput().getType().getDimSize(0) != rows.getNumElements())
+    return {};
+  for (auto [i, row] : llvm::enumerate(rows.getValues<int32_t>()))
+    if (row != int32_t(i))
+      return {};
+  return getInput();
+}
+
+OpFoldResult KvAppendOp::fold(FoldAdaptor operands) {
+  if (getKeys().getType().getDimSize(0) == 0)
+    return getKv();
+  auto slots = dyn_cast_or_null<DenseIntElementsAttr>(operands.getSlots());
+  bool padding = slots && llvm::all_of(slots.getValues<int32_t>(),
+                                       [](int32_t slot) { return slot == -1; });
+  return padding ? getKv() : Value();
+}
+
+LogicalResult LinearOp::fold(FoldAdaptor, SmallVectorImpl<OpFoldResult> &) {
+  if (!getBiases() || !llvm::all_of(*getBiases(), llvm::IsaPred<UnitAttr>))
+    return failure();
+  removeBiasesAttr();
+  return success();
+}
+
+LogicalResult FusionOp::fold(FoldAdaptor,
+                             SmallVectorImpl<OpFoldResult> &results) {
+  auto yield = cast<YieldOp>(getBody().front().getTerminator());
+  if (getNumResults() == 0 || llvm::any_of(yield.getValues(), [&](Value value) {
+        return getBody().isAncestor(value.getParentRegion());
+      }))
+    return failure();
+  llvm::append_range(results, yield.getValues());
   return success();
 }
 
@@ -69,6 +120,28 @@ struct DropUnusedWeights : OpRewritePattern<LinearOp> {
     for (auto [from, to] : llvm::zip(kept, linear.getResults()))
       rewriter.replaceAllUsesWith(from, to);
     rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// Of equal products only the first is used.
+struct ShareEqualProducts : OpRewritePattern<LinearOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LinearOp op,
+                                PatternRewriter &rewriter) const override {
+    llvm::DenseMap<std::pair<Attribute, Attribute>, Value> first;
+    bool shared = false;
+    for (auto [i, result] : llvm::enumerate(op.getResults())) {
+      auto [known, isNew] =
+          first.insert({{op.getWeights()[i], op.getBias(i)}, result});
+      if (isNew || result.use_empty())
+        continue;
+      rewriter.replaceAllUsesWith(result, known->second);
+      shared = true;
+    }
+    if (!shared)
+      return rewriter.notifyMatchFailure(op, "products are all different");
     return success();
   }
 };
@@ -108,7 +181,7 @@ struct DropUnneededResults : OpRewritePattern<FusionOp> {
 
 void LinearOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                            MLIRContext *context) {
-  patterns.add<DropUnusedWeights>(context);
+  patterns.add<DropUnusedWeights, ShareEqualProducts>(context);
 }
 
 void FusionOp::getCanonicalizationPatterns(RewritePatternSet &patterns,

@@ -102,7 +102,8 @@ def Llama_LinearOp : Llama_Op<"linear", [Pure,
   let summary = "out_i[t, n] = sum_k x[t, k] * weight_i[n, k] + bias_i[n]";
   let description = [{
     One result per weight; several weights share one reading of the input. With
-    biases there are as many as weights; an empty name stands for none.
+    biases there are as many as weights; `unit` stands for none. Biases that are
+    all none fold away; equal products are canonicalized into one.
 
     ```mlir
     %q, %k = llama.linear %n, [@wq, @wk] : tensor<?x576xf32>
@@ -116,6 +117,7 @@ def Llama_LinearOp : Llama_Op<"linear", [Pure,
     $input `,` $weights (`bias` $biases^)? attr-dict `:` type($input) `->` type($results)
   }];
   let hasVerifier = 1;
+  let hasFolder = 1;
   let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     /// The bias of weight `i`, or null.
@@ -166,11 +168,14 @@ class Llama_BinaryOp<string mnemonic> : Llama_Op<mnemonic, [Pure,
   let arguments = (ins Llama_Activation:$lhs, Llama_Activation:$rhs);
   let results = (outs Llama_Activation:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($result)";
+  let hasFolder = 1;
 }
 
 def Llama_MulOp : Llama_BinaryOp<"mul"> {
   let summary = "out = lhs * rhs, elementwise";
   let description = [{
+    Times a constant 1 folds to the other operand.
+
     ```mlir
     %m = llama.mul %s, %up : tensor<?x1536xf32>
     ```
@@ -180,6 +185,9 @@ def Llama_MulOp : Llama_BinaryOp<"mul"> {
 def Llama_AddOp : Llama_BinaryOp<"add"> {
   let summary = "out = lhs + rhs, elementwise";
   let description = [{
+    Plus a constant -0 folds to the other operand (and +0 does not: it turns -0
+    into +0).
+
     ```mlir
     %y = llama.add %x, %o : tensor<?x576xf32>
     ```
@@ -191,7 +199,7 @@ def Llama_SelectRowsOp : Llama_Op<"select_rows", [Pure,
   let summary = "out[r, :] = x[rows[r], :]";
   let description = [{
     Where the dimension T of tokens becomes R, the rows whose logits are asked
-    for.
+    for. All rows in order, as a constant, fold to x.
 
     ```mlir
     %l = llama.select_rows %x, %rows
@@ -203,6 +211,7 @@ def Llama_SelectRowsOp : Llama_Op<"select_rows", [Pure,
   let assemblyFormat = [{
     $input `,` $rows attr-dict `:` type($input) `,` type($rows) `->` type($result)
   }];
+  let hasFolder = 1;
 }
 
 def Llama_ArgmaxOp : Llama_Op<"argmax", [Pure,
@@ -228,7 +237,8 @@ def Llama_KvAppendOp : Llama_Op<"kv_append", [Pure,
   let description = [{
     result = kv with keys[slots[t]] = k[t], values[slots[t]] = v[t], rounded to
     the cache's element type. Slots are distinct; a token with slot -1 is
-    padding and stores nothing.
+    padding and stores nothing. Storing no tokens, or nothing but padding, folds
+    to kv.
 
     ```mlir
     %kv1 = llama.kv_append %kv0, %k, %v, %slots
@@ -243,6 +253,7 @@ def Llama_KvAppendOp : Llama_Op<"kv_append", [Pure,
     `:` qualified(type($kv)) `,` type($keys) `,` type($slots)
   }];
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Llama_AttentionOp : Llama_Op<"attention", [Pure,
@@ -284,7 +295,8 @@ def Llama_FusionOp : Llama_Op<"fusion", [
   let description = [{
     Holds the original ops of the group, unchanged: a fused graph means what the
     unfused graph means. Values that its ops take from outside are its inputs;
-    what no longer crosses its boundary is never written to memory.
+    what no longer crosses its boundary is never written to memory. A fusion that
+    only yields its inputs folds to them.
 
     ```mlir
     %y = llama.fusion "o" -> tensor<?x576xf32> {
@@ -299,6 +311,7 @@ def Llama_FusionOp : Llama_Op<"fusion", [
   let results = (outs Variadic<AnyType>:$results);
   let assemblyFormat = "$label (`->` type($results)^)? $body attr-dict";
   let hasRegionVerifier = 1;
+  let hasFolder = 1;
   let hasCanonicalizer = 1;
 }
 

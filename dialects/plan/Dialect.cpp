@@ -1,6 +1,6 @@
 //===- Dialect.cpp - The plan dialect -------------------------------------===//
 //
-// Registration only: what a plan may say is checked where it becomes data.
+// Registration, and what attributes may say by themselves.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,4 +28,43 @@ void PlanDialect::initialize() {
 #define GET_OP_LIST
 #include "dialects/plan/Ops.cpp.inc"
       >();
+}
+
+LogicalResult ArenaAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                int64_t offset) {
+  if (offset < 0 || offset % arenaAlignment)
+    return emitError() << "expected an offset that is a multiple of "
+                       << arenaAlignment << ", found " << offset;
+  return success();
+}
+
+static LogicalResult verifyLayer(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t layer) {
+  if (layer < 0)
+    return emitError() << "expected a layer from 0, found " << layer;
+  return success();
+}
+
+LogicalResult KeysAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t layer) {
+  return verifyLayer(emitError, layer);
+}
+
+LogicalResult ValuesAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t layer) {
+  return verifyLayer(emitError, layer);
+}
+
+LogicalResult FactorAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 Symbol symbol, int64_t divisor) {
+  if (divisor < 1)
+    return emitError() << "expected a positive divisor, found " << divisor;
+  return success();
+}
+
+LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t count, ArrayRef<FactorAttr> factors) {
+  if (count < 1)
+    return emitError() << "expected a positive count of tiles, found " << count;
+  return success();
 }

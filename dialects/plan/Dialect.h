@@ -20,6 +20,9 @@
 
 namespace quipu::planir {
 
+/// What offsets in an arena, and its size, are multiples of, in bytes.
+inline constexpr int64_t arenaAlignment = 64;
+
 /// Module attributes that all buckets of a plan share: the !llama.kv of every
 /// layer, the number of layers, and the bound on KV ranges of a split.
 inline constexpr llvm::StringLiteral kvTypeAttrName = "plan.kv";

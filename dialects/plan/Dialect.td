@@ -34,6 +34,7 @@ class Plan_Attr<string name, string attrMnemonic, string what>
 def Plan_Arena : Plan_Attr<"Arena", "arena", "argument at a byte offset of the arena"> {
   let parameters = (ins "int64_t":$offset);
   let assemblyFormat = "`<` $offset `>`";
+  let genVerifyDecl = 1;
 }
 
 def Plan_Param : Plan_Attr<"Param", "param", "argument that is a plan.parameter"> {
@@ -44,11 +45,13 @@ def Plan_Param : Plan_Attr<"Param", "param", "argument that is a plan.parameter"
 def Plan_Keys : Plan_Attr<"Keys", "keys", "argument that is a layer's key pages"> {
   let parameters = (ins "int64_t":$layer);
   let assemblyFormat = "`<` $layer `>`";
+  let genVerifyDecl = 1;
 }
 
 def Plan_Values : Plan_Attr<"Values", "values", "argument that is a layer's value pages"> {
   let parameters = (ins "int64_t":$layer);
   let assemblyFormat = "`<` $layer `>`";
+  let genVerifyDecl = 1;
 }
 
 class Plan_Enum<string name, string what, list<string> cases>
@@ -74,12 +77,14 @@ def Plan_Device : Plan_Enum<"DeviceKind", "the kind of device that runs a bucket
 def Plan_Factor : Plan_Attr<"Factor", "factor", "ceil(symbol / divisor) tiles"> {
   let parameters = (ins "::quipu::planir::Symbol":$symbol, "int64_t":$divisor);
   let assemblyFormat = "`<` $symbol `by` $divisor `>`";
+  let genVerifyDecl = 1;
 }
 
 def Plan_Grid : Plan_Attr<"Grid", "grid", "tiles of a launch: count times the factors"> {
   let parameters = (ins "int64_t":$count,
                         OptionalArrayRefParameter<"::quipu::planir::FactorAttr">:$factors);
   let assemblyFormat = "`<` $count (`,` $factors^)? `>`";
+  let genVerifyDecl = 1;
 }
 
 #endif // QUIPU_DIALECTS_PLAN_DIALECT_TD

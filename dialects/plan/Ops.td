@@ -45,9 +45,14 @@ def Plan_BucketOp : Plan_Op<"bucket", [Symbol, NoTerminator, SingleBlock,
     NoRegionArguments, IsolatedFromAbove]> {
   let summary = "the launches of a step with T <= max_tokens and R <= max_rows";
   let description = [{
+    For one entry, `logits` or `argmax`, which is among the outputs. Offsets and
+    the arena's size are multiples of 64 bytes; `query_tile` is the most tokens
+    of a work item, 0 where no launch reads the work list.
+
     ```mlir
-    plan.bucket @decode_logits "decode" entry "logits" max_tokens 1 max_rows 1 arena 4096 {
-      plan.launch @matvec_0 "layers.0.qkv" [#plan.arena<0>, #plan.param<@w>] grid <30>
+    plan.bucket @decode_logits "decode" entry "logits" max_tokens 1 max_rows 1 arena 198912 {
+      plan.launch @matvec_0 "lm_head" [#plan.arena<0>, #plan.param<@w>, #plan.arena<2304>]
+          grid <1536, <rows by 1>>
       plan.output "logits" at 2304 columns 49152
     }
     ```
@@ -62,32 +67,44 @@ def Plan_BucketOp : Plan_Op<"bucket", [Symbol, NoTerminator, SingleBlock,
     `arena` $arena_bytes (`query_tile` $query_tile^)? (`device` $device^)?
     $body attr-dict
   }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
-def Plan_LaunchOp : Plan_Op<"launch", [HasParent<"BucketOp">]> {
+def Plan_LaunchOp : Plan_Op<"launch", [HasParent<"BucketOp">,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "runs every tile of a kernel";
   let description = [{
-    Arguments in the order of the kernel's function, results last; a KV cache
-    takes keys, then values.
+    `kernel` is the function of a skeleton for the bucket's device, or its name
+    with `.merge`, the same with the same arguments: those of the function, in
+    order, a KV cache taking keys, then values; the work list in a prefill; the
+    results but KV caches; and partial results, where there is a merge. A factor
+    of `one` folds away.
 
     ```mlir
-    plan.launch @matvec_0 "layers.0.qkv" [#plan.arena<0>, #plan.param<@w>] grid <30>
+    plan.launch @matvec_0 "lm_head" [#plan.arena<0>, #plan.param<@w>, #plan.arena<2304>]
+        grid <1536, <rows by 1>>
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, StrAttr:$label,
                        ArrayAttr:$arguments, Plan_Grid:$grid);
   let assemblyFormat = "$kernel $label $arguments `grid` $grid attr-dict";
+  let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def Plan_OutputOp : Plan_Op<"output", [HasParent<"BucketOp">]> {
   let summary = "what a step leaves in the arena";
   let description = [{
+    `columns` numbers of 4 bytes for each of up to max_rows rows.
+
     ```mlir
     plan.output "logits" at 2304 columns 49152
     ```
   }];
   let arguments = (ins StrAttr:$name, I64Attr:$offset, I64Attr:$columns);
   let assemblyFormat = "$name `at` $offset `columns` $columns attr-dict";
+  let hasVerifier = 1;
 }
 
 #endif // QUIPU_DIALECTS_PLAN_OPS_TD

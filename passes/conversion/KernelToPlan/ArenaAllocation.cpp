@@ -7,6 +7,8 @@
 
 #include "passes/conversion/KernelToPlan/ArenaAllocation.h"
 
+#include "dialects/plan/Dialect.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -28,12 +30,13 @@ int64_t quipu::allocateArena(llvm::MutableArrayRef<ArenaBuffer> buffers) {
     for (const ArenaBuffer *other : alive) {
       if (offset + buffer.bytes <= other->offset)
         break;
-      offset = std::max<int64_t>(
-          offset, llvm::alignTo(other->offset + other->bytes, 64));
+      offset =
+          std::max<int64_t>(offset, llvm::alignTo(other->offset + other->bytes,
+                                                  planir::arenaAlignment));
     }
     buffer.offset = offset;
     placed.push_back(&buffer);
     end = std::max(end, offset + buffer.bytes);
   }
-  return llvm::alignTo(end, 64);
+  return llvm::alignTo(end, planir::arenaAlignment);
 }

@@ -10,18 +10,18 @@ llama.param @w : tensor<128x64xf32>
 
 // The norm's result is read by the linear, so the two do not share bytes; the
 // linear's result may not take the place of what it reads either.
-// CHECK: plan.bucket @decode_argmax "decode" entry "argmax" max_tokens 1 max_rows 2
+// CHECK: plan.bucket @decode_argmax "decode" entry "argmax" max_tokens 2 max_rows 2
 // CHECK-NEXT: plan.launch @rowwise_0 "embedding" [#plan.param<@w>, #plan.input<tokens>, #plan.arena<0>]
-// CHECK-NEXT: plan.launch @rowwise_1 "select_rows" [#plan.arena<0>, #plan.input<rows>, #plan.arena<256>]
-// CHECK-NEXT: plan.launch @rowwise_2 "rms_norm" [#plan.arena<256>, #plan.param<@gamma>, #plan.arena<768>]
-// CHECK-NEXT: plan.launch @matmul_0 "lm_head" [#plan.arena<768>, #plan.param<@w>, #plan.arena<[[OUT:[0-9]+]]>, #plan.arena<[[PARTIAL:[0-9]+]]>]
+// CHECK-NEXT: plan.launch @rowwise_1 "select_rows" [#plan.arena<0>, #plan.input<rows>, #plan.arena<512>]
+// CHECK-NEXT: plan.launch @rowwise_2 "rms_norm" [#plan.arena<512>, #plan.param<@gamma>, #plan.arena<0>]
+// CHECK-NEXT: plan.launch @matmul_0 "lm_head" [#plan.arena<0>, #plan.param<@w>, #plan.arena<[[OUT:[0-9]+]]>, #plan.arena<[[PARTIAL:[0-9]+]]>]
 // CHECK-NEXT: plan.launch @matmul_0.merge "lm_head" {{.*}} grid <1, <rows by 1>>
 // CHECK-NEXT: plan.output "argmax" at [[OUT]] columns 1
 func.func @decode_argmax(
     %tokens: tensor<?xi32>, %positions: tensor<?xi32>, %slots: tensor<?xi32>,
     %sequences: tensor<?xi32>, %pages: tensor<?x?xi32>, %rows: tensor<?xi32>,
     %kv: !llama.kv<1, 64, page 16, f16>) -> (tensor<?xi32>, !llama.kv<1, 64, page 16, f16>)
-    attributes {llama.bucket = #llama.bucket<decode, argmax, max_tokens = 1, max_rows = 2>} {
+    attributes {llama.bucket = #llama.bucket<decode, argmax, max_tokens = 2, max_rows = 2>} {
   %x = llama.embedding %tokens, @w : tensor<?xi32> -> tensor<?x64xf32>
   %l = llama.select_rows %x, %rows : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x64xf32>
   %n = llama.rms_norm %l, @gamma eps 1.0e-5 : tensor<?x64xf32>

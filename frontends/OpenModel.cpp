@@ -22,6 +22,14 @@ bool beginsWithGguf(const std::string &path) {
   return std::string_view(magic, 4) == "GGUF";
 }
 
+/// Files of a Hugging Face folder that people name in place of the folder.
+bool standsForFolder(const std::string &path) {
+  std::string name = std::filesystem::path(path).filename();
+  return name == "config.json" || name == "generation_config.json" ||
+         name.ends_with(".safetensors") ||
+         name.ends_with(".safetensors.index.json");
+}
+
 } // namespace
 
 Result<Model> openModel(const std::string &path) {
@@ -32,6 +40,10 @@ Result<Model> openModel(const std::string &path) {
       return openGgufModel(path);
     if (path.ends_with(".toml"))
       return openTomlModel(path);
+    if (standsForFolder(path)) {
+      std::string folder = std::filesystem::path(path).parent_path();
+      return openHuggingFaceModel(folder.empty() ? "." : folder);
+    }
     return Error{path + ": not a model file (expected a .gguf file, a .toml "
                         "config or a Hugging Face folder)"};
   }

@@ -16,9 +16,9 @@
 namespace quipu {
 
 /// Reads the model that `path` names: a .gguf file (any part of a split one), a
-/// .toml config, a Hugging Face folder, or the id `org/name` of one in the
-/// local Hugging Face cache. Only headers are read; weights stay in their
-/// files.
+/// .toml config, a Hugging Face folder or a config or weight file in one, or
+/// the id `org/name` of one in the local Hugging Face cache. Only headers are
+/// read; weights stay in their files.
 Result<Model> openModel(const std::string &path);
 
 } // namespace quipu

@@ -8,15 +8,41 @@
 #include "frontends/gguf/GgufModel.h"
 #include "frontends/huggingface/Tokenizer.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace quipu {
 
+namespace fs = std::filesystem;
+
+static constexpr const char *tokenizerFiles[] = {
+    "tokenizer.json", "tokenizer.model", "tokenizer_config.json"};
+
+static bool isTokenizerFile(const fs::path &path) {
+  return std::find(std::begin(tokenizerFiles), std::end(tokenizerFiles),
+                   path.filename()) != std::end(tokenizerFiles);
+}
+
+bool isTokenizer(const std::string &path) {
+  std::error_code code;
+  if (!fs::is_directory(path, code))
+    return isTokenizerFile(path) && fs::is_regular_file(path, code);
+  if (fs::exists(fs::path(path) / "config.json", code))
+    return false;
+  return std::any_of(std::begin(tokenizerFiles), std::end(tokenizerFiles),
+                     [&](const char *name) {
+                       return fs::exists(fs::path(path) / name, code);
+                     });
+}
+
 Result<TokenizerSource> openTokenizer(const std::string &path) {
   std::error_code code;
   TokenizerSource source;
-  if (std::filesystem::is_directory(path, code)) {
-    Result<TokenizerSpec> spec = readHuggingFaceTokenizer(path);
+  bool file = !fs::is_directory(path, code);
+  if (!file || isTokenizerFile(path)) {
+    fs::path folder = file ? fs::path(path).parent_path() : fs::path(path);
+    Result<TokenizerSpec> spec =
+        readHuggingFaceTokenizer(folder.empty() ? "." : folder.string());
     if (!spec)
       return spec.error();
     source.spec = std::move(*spec);
@@ -24,15 +50,15 @@ Result<TokenizerSource> openTokenizer(const std::string &path) {
       source.generation.endOfSequenceIds.push_back(source.spec.eosId);
     return source;
   }
-  Result<GgufFile> file = GgufFile::open(path);
-  if (!file)
-    return file.error();
-  Result<std::optional<TokenizerSpec>> spec = readGgufTokenizer(*file);
+  Result<GgufFile> gguf = GgufFile::open(path);
+  if (!gguf)
+    return gguf.error();
+  Result<std::optional<TokenizerSpec>> spec = readGgufTokenizer(*gguf);
   if (!spec)
     return spec.error();
   if (!*spec)
     return Error{path + ": tokenizer.ggml.model: is missing"};
-  Result<GenerationDefaults> generation = readGgufGeneration(*file, *spec);
+  Result<GenerationDefaults> generation = readGgufGeneration(*gguf, *spec);
   if (!generation)
     return generation.error();
   source.spec = std::move(**spec);

@@ -21,8 +21,13 @@ struct TokenizerSource {
   GenerationDefaults generation;
 };
 
-/// Reads the tokenizer at `path`: a .gguf file (its tensors are not looked at)
-/// or a folder with tokenizer.json or tokenizer.model.
+/// Whether `path` is a tokenizer and no model: tokenizer.json, tokenizer.model
+/// or tokenizer_config.json, or a folder with one of them and no config.json.
+bool isTokenizer(const std::string &path);
+
+/// Reads the tokenizer at `path`: a .gguf file (its tensors are not looked at),
+/// a folder with tokenizer.json or tokenizer.model, or one of these files,
+/// which stands for its folder.
 Result<TokenizerSource> openTokenizer(const std::string &path);
 
 } // namespace quipu

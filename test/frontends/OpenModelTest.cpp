@@ -31,6 +31,16 @@ TEST(OpenModel, HuggingFaceFolder) {
   EXPECT_FALSE(model->tokenizer);
 }
 
+TEST(OpenModel, FilesOfAFolderStandForIt) {
+  for (const char *name : {"config.json", "model.safetensors.index.json",
+                           "model-00002-of-00003.safetensors"}) {
+    Result<Model> model =
+        openModel("test/e2e/models/sharded/" + std::string(name));
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_EQ(model->files.size(), 3u) << name;
+  }
+}
+
 TEST(OpenModel, ShardedFolderNamesAllFiles) {
   Result<Model> model = openModel("test/e2e/models/sharded");
   ASSERT_TRUE(model) << model.error().message;

@@ -21,7 +21,7 @@ int quipu::fail(const Error &error) {
 
 Result<std::string> quipu::readText(const std::string &path) {
   std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(
-      std::fopen(path.c_str(), "rb"), std::fclose);
+      path == "-" ? stdin : std::fopen(path.c_str(), "rb"), std::fclose);
   std::string text;
   char part[4096];
   size_t count = 1;
@@ -40,19 +40,12 @@ void quipu::print(const nlohmann::ordered_json &json, int indent) {
   std::printf("%s\n", text.c_str());
 }
 
-void quipu::addModelOptions(CLI::App &app, const CommandHost &host,
-                            LoadRequest &request) {
-  app.add_option("--cpu-target", request.cpuTarget,
-                 "code for this CPU level (x86-64-v3, x86-64-v4, "
-                 "x86-64-v4-bf16); default: the best this CPU runs")
-      ->type_name("NAME");
-  if (host.ownPackage)
-    return;
+void quipu::addCompileOptions(CLI::App &app, LoadRequest &request) {
   app.add_option("MODEL,-m,--model", request.model,
-                 "a .gguf file, a Hugging Face folder or id, a .toml config, "
-                 "or a compiled package")
+                 "a .gguf file, a Hugging Face folder or id, or a .toml config")
       ->required()
-      ->type_name("MODEL");
+      ->type_name("")
+      ->option_text(" ");
   auto *level = app.add_option("-O", request.optLevel,
                                "optimization: 0 fuses nothing, 2 is the "
                                "default")
@@ -70,8 +63,23 @@ void quipu::addModelOptions(CLI::App &app, const CommandHost &host,
       ->type_name("TYPE")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}))
       ->group("Compilation");
-  app.add_flag("!--no-cache", request.cache,
-               "compile anew, and keep nothing in the cache")
+}
+
+void quipu::addModelOptions(CLI::App &app, const CommandHost &host,
+                            LoadRequest &request) {
+  app.add_option("--cpu-target", request.cpuTarget,
+                 "code for this CPU level (x86-64-v3, x86-64-v4, "
+                 "x86-64-v4-bf16); default: the best this CPU runs")
+      ->type_name("NAME");
+  if (host.ownPackage)
+    return;
+  addCompileOptions(app, request);
+  app.get_option("--model")->description("a .gguf file, a Hugging Face folder "
+                                         "or id, a .toml config, or a compiled "
+                                         "package");
+  app.add_flag_callback(
+         "--no-cache", [&request] { request.cache = false; },
+         "compile anew, and keep nothing in the cache")
       ->group("Compilation");
 }
 

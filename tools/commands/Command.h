@@ -46,7 +46,7 @@ struct CommandHost {
 /// Says `error` on stderr as the program's one message; the exit status is 1.
 int fail(const Error &error);
 
-/// All of the file at `path`, which may be a pipe.
+/// All of the file at `path`, which may be a pipe; - is standard input.
 Result<std::string> readText(const std::string &path);
 
 /// Prints `json`, over several lines unless `indent` is -1. What is not UTF-8
@@ -54,6 +54,9 @@ Result<std::string> readText(const std::string &path);
 void print(const nlohmann::ordered_json &json, int indent = -1);
 
 /// Adds MODEL and the options that say how it is compiled.
+void addCompileOptions(CLI::App &app, LoadRequest &request);
+
+/// The same for commands that load what was compiled, with what that takes.
 void addModelOptions(CLI::App &app, const CommandHost &host,
                      LoadRequest &request);
 

@@ -51,8 +51,11 @@ static void print(const MemoryPlan &plan, int64_t available, int64_t longest) {
   printBytes("inputs", plan.inputs, "");
   printBytes("code", plan.code, "");
   printBytes("sum", plan.anonymous(), "");
-  std::printf("\n%.1f MiB are available; a context of %ld tokens fits\n",
-              double(available) / (1 << 20), long(longest));
+  std::printf("\n%.1f MiB are available; ", double(available) / (1 << 20));
+  if (longest > 0)
+    std::printf("a context of %ld tokens fits\n", long(longest));
+  else
+    std::printf("weights and the shortest context do not fit together\n");
 }
 
 static void printJson(const MemoryPlan &plan, int64_t available,

@@ -114,7 +114,8 @@ void quipu::setUpRun(CLI::App &app, CommandHost &host) {
   auto *prompt =
       app.add_option("-p,--prompt", options->prompt, "what to answer")
           ->type_name("TEXT");
-  app.add_option("-f,--file", options->promptFile, "file with the prompt")
+  app.add_option("-f,--file", options->promptFile,
+                 "file with the prompt; -: standard input")
       ->type_name("FILE")
       ->excludes(prompt);
   app.add_flag("--raw", options->raw,

@@ -57,7 +57,10 @@ void quipu::addSessionOptions(CLI::App &app, const CommandHost &host,
       ->type_name("TEXT");
   app.add_option("--stop", options.stopStrings,
                  "end the answer before this text; may be repeated")
-      ->type_name("TEXT");
+      ->type_name("TEXT")
+      ->check([](const std::string &text) {
+        return std::string(text.empty() ? "expected a text" : "");
+      });
   const char *group = "Sampling";
   auto sampling = [&](const char *names, auto &value, const char *help,
                       const char *type) {
@@ -75,6 +78,7 @@ void quipu::addSessionOptions(CLI::App &app, const CommandHost &host,
   sampling("--seed,-s", options.seed, "default: another each time", "N");
   app.add_option("--compat", options.compat,
                  "order of the samplers: llama.cpp (default) or hf")
+      ->type_name("NAME")
       ->check(CLI::IsMember({"llama.cpp", "hf"}))
       ->group(group);
 }

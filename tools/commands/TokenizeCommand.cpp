@@ -8,6 +8,7 @@
 
 #include "base/MappedFile.h"
 #include "frontends/OpenModel.h"
+#include "frontends/TokenizerSource.h"
 #include "runtime/package/PackageReader.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
@@ -15,8 +16,6 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
-#include <iterator>
 
 using namespace quipu;
 
@@ -47,6 +46,12 @@ static Result<TokenizerSpec> readTokenizer(const std::string &path) {
       return deserializeTokenizer((*package)->tokenizer);
     }
   }
+  if (isTokenizer(path)) {
+    Result<TokenizerSource> source = openTokenizer(path);
+    if (!source)
+      return source.error();
+    return std::move(source->spec);
+  }
   Result<Model> model = openModel(path);
   if (!model)
     return model.error();
@@ -56,13 +61,9 @@ static Result<TokenizerSpec> readTokenizer(const std::string &path) {
 }
 
 static Result<std::string> chooseText(const TokenizeOptions &options) {
-  if (options.file.empty() || options.file == "-") {
-    if (options.file.empty() && !options.text.empty())
-      return options.text;
-    return std::string(std::istreambuf_iterator<char>(std::cin),
-                       std::istreambuf_iterator<char>());
-  }
-  return readText(options.file);
+  if (options.file.empty() && !options.text.empty())
+    return options.text;
+  return readText(options.file.empty() ? "-" : options.file);
 }
 
 static void print(const Tokenizer &tokenizer, const TokenizeOptions &options,
@@ -114,7 +115,7 @@ void quipu::addTokenizeCommand(CLI::App &app, CommandHost &host) {
   auto options = std::make_shared<TokenizeOptions>();
   command
       ->add_option("MODEL,-m,--model", options->model,
-                   "a model file or compiled package")
+                   "a model or package, or a folder or file of a tokenizer")
       ->required()
       ->type_name("MODEL");
   command->add_option("-p,--prompt", options->text, "the text")

@@ -140,7 +140,7 @@ void quipu::addCompileCommand(CLI::App &app, CommandHost &host) {
   CLI::App *command = app.add_subcommand(
       "compile", "make one file that runs by itself, or show a stage");
   auto options = std::make_shared<CompileCommandOptions>();
-  addModelOptions(*command, host, options->load);
+  addCompileOptions(*command, options->load);
   command->add_option("-o,--output", options->output, "file to write")
       ->type_name("FILE");
   command
@@ -160,6 +160,7 @@ void quipu::addCompileCommand(CLI::App &app, CommandHost &host) {
       ->add_option("--weights", options->weights,
                    "inside the package, beside it, or auto: inside up to "
                    "4 GiB")
+      ->type_name("WHERE")
       ->check(CLI::IsMember({"auto", "inside", "beside"}));
   command
       ->add_option("-c,--ctx-size", options->context,
@@ -171,8 +172,9 @@ void quipu::addCompileCommand(CLI::App &app, CommandHost &host) {
                    "tokens of a KV page; a power of two from 16")
       ->type_name("N")
       ->check(CLI::IsMember({16, 32, 64, 128, 256}));
-  command->add_flag("!--no-stub", options->stub,
-                    "write a package that only `quipu run` opens");
+  command->add_flag_callback(
+      "--no-stub", [options] { options->stub = false; },
+      "write a package that only `quipu run` opens");
   command->add_flag("--remarks", options->remarks,
                     "say on stderr what was not fused, and why");
   command->callback([options, &host] {

@@ -1,0 +1,202 @@
+//===- DescribeFile.cpp - What is in a file, as JSON ----------------------===//
+//
+// Models as their frontends read them, packages as the runtime does:
+// architecture, tensors or buckets, tokenizer.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/commands/DescribeFile.h"
+
+#include "base/MappedFile.h"
+#include "frontends/OpenModel.h"
+#include "frontends/TokenizerSource.h"
+#include "frontends/huggingface/Safetensors.h"
+#include "runtime/package/PackageReader.h"
+
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+using namespace quipu;
+using Json = nlohmann::ordered_json;
+
+/// The number with the fewest digits that is `value` as f32: 1e-05 and not
+/// 9.999999747378752e-06.
+static double shortest(float value) {
+  char digits[32] = {};
+  std::to_chars(digits, std::end(digits), value);
+  return std::strtod(digits, nullptr);
+}
+
+static Json describe(const Model &model, bool tensors) {
+  const ModelConfig &config = model.config;
+  Json json = {
+      {"file", model.path},
+      {"kind", model.kind},
+      {"architecture", model.architecture},
+      {"name", model.name},
+      {"parameters", parameterCount(model)},
+      {"hidden_size", config.hiddenSize},
+      {"intermediate_size", config.intermediateSize},
+      {"num_hidden_layers", config.numHiddenLayers},
+      {"num_attention_heads", config.numAttentionHeads},
+      {"num_key_value_heads", config.numKeyValueHeads},
+      {"head_dim", config.headDim},
+      {"vocab_size", config.vocabSize},
+      {"max_position_embeddings", config.maxPositionEmbeddings},
+      {"rms_norm_eps", shortest(config.rmsNormEps)},
+      {"rope_pairing",
+       config.rope.pairing == RopePairing::half ? "half" : "interleaved"},
+      {"tie_word_embeddings", config.tieWordEmbeddings},
+  };
+  std::map<std::string, int64_t> bytesByType;
+  for (const TensorSource &tensor : model.tensors)
+    bytesByType[std::string(name(tensor.type))] += int64_t(tensor.bytes);
+  json["bytes_by_type"] = bytesByType;
+  if (model.tokenizer) {
+    bool bpe = model.tokenizer->model == TokenizerSpec::Model::byteLevelBpe;
+    json["tokenizer"] = bpe ? "byte-level BPE" : "SentencePiece";
+    json["chat_template"] = !model.tokenizer->chatTemplate.empty();
+  }
+  if (!tensors)
+    return json;
+  for (const TensorSource &tensor : model.tensors)
+    json["tensors"].push_back({{"name", tensor.name},
+                               {"name_in_file", tensor.nameInFile},
+                               {"type", std::string(name(tensor.type))},
+                               {"rows", tensor.rows},
+                               {"columns", tensor.columns},
+                               {"file", tensor.file},
+                               {"offset", tensor.offset},
+                               {"bytes", tensor.bytes}});
+  return json;
+}
+
+Json quipu::describePackage(const Package &package, bool tensors) {
+  Json json = {{"file", package.path},
+               {"kind", "package"},
+               {"producer", package.producer},
+               {"name", package.model.name},
+               {"architecture", package.model.architecture},
+               {"parameters", package.model.parameters}};
+  for (const auto &[key, value] : package.model.config)
+    json[key] =
+        value == int64_t(value) ? Json(int64_t(value)) : Json(shortest(value));
+  for (const Target &target : package.targets)
+    json["targets"].push_back(
+        {{"name", target.name}, {"code_bytes", target.code.size()}});
+  for (const plan::Bucket &bucket : package.plan.buckets)
+    json["buckets"].push_back({{"name", bucket.name},
+                               {"entry", bucket.entry},
+                               {"max_tokens", bucket.maxTokens},
+                               {"launches", bucket.launches.size()},
+                               {"arena_bytes", bucket.arenaBytes}});
+  json["kernels"] = package.plan.kernels.size();
+  json["kv_type"] = std::string(name(package.plan.kv.type));
+  json["kv_page_size"] = package.plan.kv.pageSize;
+  json["weights_inside_bytes"] = package.weights.size();
+  for (const WeightFile &file : package.weightFiles)
+    json["weight_files"].push_back(
+        {{"path", file.path}, {"bytes", file.bytes}});
+  for (const auto &[key, value] : package.provenance)
+    json["provenance"][key] = value;
+  if (!tensors)
+    return json;
+  for (const WeightTensor &tensor : package.tensors)
+    json["tensors"].push_back({{"name", tensor.name},
+                               {"type", std::string(name(tensor.type))},
+                               {"rows", tensor.rows},
+                               {"columns", tensor.columns},
+                               {"file", tensor.file},
+                               {"offset", tensor.offset},
+                               {"bytes", tensor.bytes}});
+  return json;
+}
+
+static Json describe(const SafetensorsFile &file, const std::string &path,
+                     bool tensors) {
+  int64_t parameters = 0;
+  std::map<std::string, int64_t> bytesByType;
+  Json list = Json::array();
+  for (const SafetensorsTensor &tensor : file.tensors) {
+    int64_t elements = 1;
+    for (uint64_t size : tensor.shape)
+      elements *= int64_t(size);
+    parameters += elements;
+    bytesByType[tensor.dtype] += int64_t(tensor.bytes);
+    list.push_back({{"name", tensor.name},
+                    {"type", tensor.dtype},
+                    {"shape", tensor.shape},
+                    {"offset", tensor.offset},
+                    {"bytes", tensor.bytes}});
+  }
+  Json json = {{"file", path},
+               {"kind", "safetensors"},
+               {"bytes", file.fileSize},
+               {"tensor_count", file.tensors.size()},
+               {"parameters", parameters},
+               {"bytes_by_type", bytesByType}};
+  if (tensors)
+    json["tensors"] = std::move(list);
+  return json;
+}
+
+/// A token by id and text, or null for none.
+static Json describeToken(const TokenizerSpec &spec, int32_t id) {
+  if (id < 0)
+    return nullptr;
+  return {{"id", id}, {"text", spec.tokens[id]}};
+}
+
+static Json describe(const TokenizerSpec &spec, const std::string &path) {
+  bool bpe = spec.model == TokenizerSpec::Model::byteLevelBpe;
+  std::map<TokenKind, int64_t> kinds;
+  for (TokenKind kind : spec.kinds)
+    ++kinds[kind];
+  return {{"file", path},
+          {"kind", "tokenizer"},
+          {"tokenizer", bpe ? "byte-level BPE" : "SentencePiece"},
+          {"tokens", spec.tokens.size()},
+          {"control_tokens", kinds[TokenKind::control]},
+          {"byte_tokens", kinds[TokenKind::byte]},
+          {"merges", spec.merges.size()},
+          {"bos", describeToken(spec, spec.bosId)},
+          {"eos", describeToken(spec, spec.eosId)},
+          {"adds_bos", spec.addBos},
+          {"adds_eos", spec.addEos},
+          {"chat_template", !spec.chatTemplate.empty()}};
+}
+
+Result<Json> quipu::describeFile(const std::string &path, bool tensors) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error)) {
+    Result<MappedFile> file = MappedFile::open(path);
+    if (!file)
+      return file.error();
+    if (endsAsPackage(file->bytes())) {
+      Result<std::shared_ptr<const Package>> package = readPackage(path);
+      if (!package)
+        return package.error();
+      return describePackage(**package, tensors);
+    }
+    if (path.ends_with(".safetensors")) {
+      Result<SafetensorsFile> parsed = parseSafetensors(file->bytes(), path);
+      if (!parsed)
+        return parsed.error();
+      return describe(*parsed, path, tensors);
+    }
+  }
+  if (isTokenizer(path)) {
+    Result<TokenizerSource> source = openTokenizer(path);
+    if (!source)
+      return source.error();
+    return describe(source->spec, path);
+  }
+  Result<Model> model = openModel(path);
+  if (!model)
+    return model.error();
+  return describe(*model, tensors);
+}

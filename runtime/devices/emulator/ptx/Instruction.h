@@ -55,7 +55,7 @@ enum class Opcode : uint8_t {
   // Movement. movPack: register <- {vector}; movUnpack: {vector} <- register,
   // where the elements' bits are side by side, the first lowest.
   mov, movPack, movUnpack, cvt, cvta, isspacep, mapa,
-  ld, st, prefetch, createpolicy, applypriority, discard,
+  ld, st, prefetch, createpolicy,
   cpAsync, cpAsyncCommitGroup, cpAsyncWaitGroup, cpAsyncWaitAll,
   cpAsyncMbarrierArrive,
   cpAsyncBulk, cpAsyncBulkCommitGroup, cpAsyncBulkWaitGroup,
@@ -125,7 +125,7 @@ enum class Mode : uint8_t {
   f4e, b4e, rc8, ecl, ecr, rc16,     // prmt
   finite, infinite, number, notanumber, normal, subnormal, // testp
   shiftamt,                          // bfind
-  async, asyncGlobal, asyncShared, alias, // fenceProxy
+  async, alias,                      // fenceProxy; space: of the data, if said
   // clang-format on
 };
 
@@ -176,8 +176,8 @@ inline constexpr unsigned registerClasses = 4;
 enum class OperandKind : uint8_t {
   none,      // an optional operand that is absent
   reg,       // `index` in `regClass`; `negated` for !%p
-  immediate, // `value`: the bits as the instruction's type has them
-  special,   // SpecialRegister(index)
+  immediate, // `value`: the operand's bits; those above its width are zero
+  special,   // SpecialRegister(index); only as the source of a mov
   vector,    // elements [index, index + count) of Function::elements
   address,   // [...]: see Operand
   symbol,    // the address of a variable as a number: as `address`, no base
@@ -217,7 +217,7 @@ inline constexpr uint32_t noInstruction = UINT32_MAX;
 ///   setp    p, q?, a, b, c?          shfl   d, p?, a, b, c, mask
 ///   barSync id, threads?             barRed d, id, threads?, p
 ///   elect   d, p, mask               match  d, p?, a, mask
-///   cpAsync [dst], [src], bytes, sourceBytes?, ignoreSource?, policy?
+///   cpAsync [dst], [src], bytes, sourceBytes?, policy?
 ///   cvt     d, a, b?                 (two sources: a goes to the upper half)
 ///   ld      d, [a], policy?          st     [a], b, policy?
 ///   atom    d, [a], b, c?, policy?   red    [a], b, policy?

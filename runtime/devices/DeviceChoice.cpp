@@ -10,8 +10,11 @@
 #include "runtime/devices/cpu/CpuDevice.h"
 #include "runtime/devices/cpu/CpuFeatures.h"
 #include "runtime/devices/cpu/ThreadPool.h"
+#include "runtime/devices/cuda/CudaDevice.h"
+#include "runtime/devices/cuda/TargetChoice.h"
 #include "runtime/memory/AvailableMemory.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -47,6 +50,68 @@ Result<ChosenDevice> chooseCpu(const Package &package,
   return chosen;
 }
 
+Result<ChosenDevice> chooseGpu(const Package &package,
+                               const DeviceOptions &options, int index,
+                               std::string reason) {
+  auto gpu = cuda::OpenGpu::open(index);
+  if (!gpu)
+    return gpu.error();
+  const cuda::Gpu &found = (*gpu)->gpu;
+  auto targets = cuda::usableTargets(package.targets, found.computeCapability,
+                                     found.description());
+  if (!targets)
+    return targets.error();
+  auto memory = (*gpu)->availableMemory();
+  if (!memory)
+    return memory.error();
+  ChosenDevice chosen;
+  chosen.reason = std::move(reason);
+  chosen.target = targets->front();
+  chosen.availableMemory = *memory;
+  chosen.readsWeightsOnce = true;
+  const char *wait = std::getenv("QUIPU_CUDA_SYNC");
+  CudaDeviceOptions cuda = {options.loadProgress, wait && *wait == '1'};
+  chosen.make =
+      [cuda, gpu = *gpu](
+          const Package &package, const ParameterBytes &parameters,
+          const DeviceLimits &limits) -> Result<std::unique_ptr<Device>> {
+    auto device = CudaDevice::create(gpu, package, parameters, limits, cuda);
+    if (!device)
+      return device.error();
+    return std::unique_ptr<Device>(std::move(*device));
+  };
+  return chosen;
+}
+
+/// Whether a GPU is there that sm_80 code runs on.
+bool hasGpu() {
+  auto driver = cuda::Driver::open();
+  if (!driver)
+    return false;
+  auto gpu = cuda::findGpu(**driver, 0);
+  return gpu && gpu->computeCapability >= 80;
+}
+
+/// A GPU where the package has code for one that is there, else the CPU.
+Result<ChosenDevice> chooseAny(const Package &package,
+                               const DeviceOptions &options) {
+  bool hasGpuCode = std::any_of(package.targets.begin(), package.targets.end(),
+                                [](const Target &target) {
+                                  return target.kind() == plan::DeviceKind::gpu;
+                                });
+  if (!hasGpuCode)
+    return chooseCpu(package, options, "the package has no code for a GPU");
+  auto chosen = chooseGpu(package, options, 0, "a GPU was found");
+  if (!chosen) {
+    auto cpu = chooseCpu(package, options, chosen.error().message);
+    return cpu ? cpu
+               : Error{cpu.error().message +
+                       ", and no GPU can be used: " + chosen.error().message};
+  }
+  chosen->mayFallBack = true;
+  return chosen;
+}
+
 } // namespace
 
 Result<DeviceName> DeviceName::parse(std::string_view text) {
@@ -79,10 +144,11 @@ Result<ChosenDevice> chooseDevice(const Package &package,
     return name.error();
   switch (name->kind) {
   case DeviceName::Kind::automatic:
-    return chooseCpu(package, options, "no other device is supported yet");
+    return chooseAny(package, options);
   case DeviceName::Kind::cpu:
     return chooseCpu(package, options, "asked for");
   case DeviceName::Kind::cuda:
+    return chooseGpu(package, options, name->index, "asked for");
   case DeviceName::Kind::emulator:
     break;
   }
@@ -102,8 +168,10 @@ Result<std::vector<std::string>> targetsToRun(std::string_view device,
       return cpu.error();
     targets.push_back(std::move(*cpu));
   }
+  bool gpu = name->kind == Kind::cuda || name->kind == Kind::emulator ||
+             (name->kind == Kind::automatic && hasGpu());
   // Every GPU from Ampere on compiles this one's PTX.
-  if (name->kind == Kind::cuda || name->kind == Kind::emulator)
+  if (gpu)
     targets.push_back("sm_80");
   return targets;
 }

@@ -1,0 +1,383 @@
+//===- CudaDevice.cpp - Runs plans on an NVIDIA GPU -----------------------===//
+//
+// All work goes to one stream, in order; the host waits only for an output, and
+// for the pinned inputs of a step before it writes those of the next.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/devices/cuda/CudaDevice.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace quipu {
+
+using namespace cuda;
+using plan::Argument;
+using plan::Grid;
+
+/// Most tiles that a launch of `bucket` can have, and so most blocks of use.
+static int64_t mostTiles(const Grid &grid, const plan::Bucket &bucket,
+                         const plan::Plan &plan) {
+  int64_t tiles = grid.count;
+  for (const Grid::Factor &factor : grid.factors) {
+    int64_t extent = 1;
+    switch (factor.symbol) {
+    case Grid::Symbol::one:
+      break;
+    case Grid::Symbol::tokens:
+    case Grid::Symbol::work: // an item has a token at least
+      extent = bucket.maxTokens;
+      break;
+    case Grid::Symbol::rows:
+      extent = bucket.maxRows;
+      break;
+    case Grid::Symbol::splits:
+      extent = plan.maxSplits;
+      break;
+    }
+    tiles *= (extent + factor.divisor - 1) / factor.divisor;
+  }
+  return tiles;
+}
+
+Result<std::unique_ptr<CudaDevice>>
+CudaDevice::create(std::shared_ptr<const OpenGpu> gpu, const Package &package,
+                   const ParameterBytes &parameters, const DeviceLimits &limits,
+                   const CudaDeviceOptions &options) {
+  assert(parameters.size() == package.plan.parameters.size());
+  std::unique_ptr<CudaDevice> device(
+      new CudaDevice(std::move(gpu), package, limits, options));
+  Result<void> done = device->gpu->context.makeCurrent();
+  if (!done)
+    return done.error();
+  auto code = GpuCode::load(*device->gpu, package);
+  if (!code)
+    return code.error();
+  device->code = std::move(*code);
+  auto stream = Stream::create(device->driver);
+  if (!stream)
+    return stream.error();
+  device->stream = std::move(*stream);
+  ParameterLayout layout = ParameterLayout::of(parameters);
+  auto memory =
+      DeviceMemory::allocate(device->driver, layout.bytes, "the weights");
+  if (!memory)
+    return memory.error();
+  device->parameters = std::move(*memory);
+  done = device->allocate();
+  // Before the upload: what cannot be launched is found without the wait.
+  if (done)
+    done = device->bind(layout);
+  if (done)
+    done = upload(device->driver, device->stream.get(), parameters, layout,
+                  device->parameters.get(), options.progress);
+  if (!done)
+    return done.error();
+  return device;
+}
+
+CudaDevice::~CudaDevice() {
+  // What is freed next may still be in use.
+  (void)gpu->context.makeCurrent();
+  if (stream)
+    (void)driver.call(driver.streamSynchronize, stream.get());
+}
+
+Result<void> CudaDevice::allocate() {
+  const plan::KvCache &cache = plan.kv;
+  pageBytes =
+      cache.kvHeads * cache.pageSize * rowBytes(cache.type, cache.headDim);
+  if (pageBytes > INT64_MAX / (2 * limits.pages) / cache.layers)
+    return Error{"KV cache: " + std::to_string(limits.pages) +
+                 " pages are more than memory can address"};
+  layerBytes = pageBytes * limits.pages;
+  int64_t kvBytes = 2 * layerBytes * cache.layers;
+  int64_t arenaBytes = 0, inputBytes = 0;
+  for (const plan::Bucket &bucket : plan.buckets) {
+    if (bucket.device != kind())
+      continue;
+    arenaBytes = std::max(arenaBytes, bucket.arenaBytes);
+    inputBytes = std::max(inputBytes, InputBlock::of(bucket, limits).bytes);
+  }
+  if (inputBytes == 0)
+    return Error{"the package has code for a GPU but no bucket of its plan; "
+                 "compile the model again"};
+  struct Wanted {
+    DeviceMemory &memory;
+    int64_t bytes;
+    const char *purpose;
+  };
+  for (Wanted wanted : {Wanted{kv, kvBytes, "the KV cache"},
+                        Wanted{arena, arenaBytes, "the arena"},
+                        Wanted{inputs, inputBytes, "step inputs"}}) {
+    auto memory = DeviceMemory::allocate(driver, wanted.bytes, wanted.purpose);
+    if (!memory)
+      return memory.error();
+    wanted.memory = std::move(*memory);
+    // Masked tails read KV that nothing wrote: 0 and not NaN.
+    if (wanted.bytes == 0)
+      continue;
+    Result<void> zeroed = driver.call(
+        driver.memsetAsync, wanted.memory.get(), static_cast<unsigned char>(0),
+        static_cast<size_t>(wanted.bytes), stream.get());
+    if (!zeroed)
+      return zeroed;
+  }
+  auto staged = PinnedMemory::allocate(driver, inputBytes, "step inputs");
+  if (!staged)
+    return staged.error();
+  stagedInputs = std::move(*staged);
+  auto event = Event::create(driver, /*timed=*/false);
+  if (!event)
+    return event.error();
+  inputsCopied = std::move(*event);
+  return {};
+}
+
+uint64_t CudaDevice::address(const Argument &argument, const InputBlock &block,
+                             const ParameterLayout &layout) const {
+  switch (argument.kind) {
+  case Argument::Kind::arena:
+    return arena.get() + argument.index;
+  case Argument::Kind::parameter:
+    return parameters.get() + layout.offsets[argument.index];
+  case Argument::Kind::keys:
+    return kv.get() + 2 * argument.index * layerBytes;
+  case Argument::Kind::values:
+    return kv.get() + (2 * argument.index + 1) * layerBytes;
+  case Argument::Kind::input:
+    return inputs.get() + block.offsets[argument.index];
+  }
+  return 0;
+}
+
+Result<CudaDevice::BoundLaunch>
+CudaDevice::bind(const plan::Bucket &bucket, const InputBlock &block,
+                 const plan::Launch &launch, const ParameterLayout &layout) {
+  const plan::Kernel &kernel = plan.kernels[launch.kernel];
+  if (code->target() >= int64_t(kernel.scratchBytes.size()))
+    return Error{"kernel '" + kernel.name + "' states no shared memory for " +
+                 code->name()};
+  auto found =
+      code->kernel(*gpu, kernel.name, int64_t(launch.arguments.size()) + 1,
+                   kernel.threads, kernel.scratchBytes[code->target()]);
+  if (!found)
+    return Error{"launch '" + launch.label + "' of bucket '" + bucket.name +
+                 "': " + found.error().message};
+  BoundLaunch bound;
+  bound.kernel = *found;
+  // Blocks walk tiles; more than can be resident would only queue.
+  bound.blocks = static_cast<unsigned>(std::clamp<int64_t>(
+      mostTiles(launch.grid, bucket, plan), 1, found->blocks));
+  for (const Argument &argument : launch.arguments)
+    bound.arguments.push_back(address(argument, block, layout));
+  bound.arguments.push_back(inputs.get()); // KernelDims
+  return bound;
+}
+
+Result<void> CudaDevice::bind(const ParameterLayout &layout) {
+  for (const plan::Bucket &bucket : plan.buckets) {
+    BoundBucket &bound = buckets.emplace_back();
+    if (bucket.device != kind())
+      continue;
+    bound.inputs = InputBlock::of(bucket, limits);
+    bound.outputs.resize(bucket.outputs.size());
+    for (const plan::Launch &launch : bucket.launches) {
+      auto one = bind(bucket, bound.inputs, launch, layout);
+      if (!one)
+        return one.error();
+      bound.launches.push_back(std::move(*one));
+    }
+  }
+  return {};
+}
+
+std::string CudaDevice::description() const {
+  return code->name() + ", " + gpu->gpu.description();
+}
+
+Result<void> CudaDevice::copyInputs(const InputBlock &block,
+                                    const KernelDims &dims,
+                                    const StepInputs &step) {
+  Result<void> done = driver.call(driver.eventSynchronize, inputsCopied.get());
+  if (!done)
+    return done;
+  int64_t used = block.fill(stagedInputs.data(), dims, step);
+  done = driver.call(driver.copyToDeviceAsync, inputs.get(),
+                     static_cast<const void *>(stagedInputs.data()),
+                     static_cast<size_t>(used), stream.get());
+  if (!done)
+    return done;
+  return driver.call(driver.eventRecord, inputsCopied.get(), stream.get());
+}
+
+Result<void> CudaDevice::launch(const BoundLaunch &launch) {
+  std::vector<void *> pointers;
+  for (const uint64_t &argument : launch.arguments)
+    pointers.push_back(const_cast<uint64_t *>(&argument));
+  return driver.call(driver.launchKernel, launch.kernel.function, launch.blocks,
+                     1u, 1u, launch.kernel.threads, 1u, 1u,
+                     launch.kernel.sharedBytes, stream.get(), pointers.data(),
+                     static_cast<void **>(nullptr));
+}
+
+Error CudaDevice::launchError(int64_t bucket, size_t launch,
+                              const Error &error) const {
+  const plan::Launch &at = plan.buckets[bucket].launches[launch];
+  return Error{"launch '" + at.label + "' of bucket '" +
+               plan.buckets[bucket].name + "', kernel '" +
+               plan.kernels[at.kernel].name + "': " + error.message};
+}
+
+Result<void> CudaDevice::capture(BoundBucket &bucket) {
+  Result<void> done =
+      driver.call(driver.streamBeginCapture, stream.get(), captureThreadLocal);
+  if (!done)
+    return done;
+  for (size_t i = 0; done && i < bucket.launches.size(); ++i)
+    done = launch(bucket.launches[i]);
+  // Also after a failure: the stream is to be of use again.
+  GraphHandle handle = nullptr;
+  Result<void> ended =
+      driver.call(driver.streamEndCapture, stream.get(), &handle);
+  Graph graph(driver, handle);
+  if (!done || !ended)
+    return done ? ended : done;
+  GraphExecHandle exec = nullptr;
+  done = driver.call(driver.graphInstantiate, &exec, graph.get(), 0ull);
+  if (done)
+    bucket.graph = GraphExec(driver, exec);
+  return done;
+}
+
+Result<void> CudaDevice::replay(int64_t index) {
+  BoundBucket &bucket = buckets[index];
+  Result<void> done;
+  if (!bucket.graph)
+    done = capture(bucket);
+  if (done)
+    done = driver.call(driver.graphLaunch, bucket.graph.get(), stream.get());
+  if (!done)
+    return Error{"bucket '" + plan.buckets[index].name +
+                 "': " + done.error().message};
+  return done;
+}
+
+/// Without the graph: a mark before each launch and one at the end.
+Result<void> CudaDevice::runOneByOne(int64_t index) {
+  std::vector<BoundLaunch> &launches = buckets[index].launches;
+  while (marks.size() <= launches.size()) {
+    auto event = Event::create(driver, /*timed=*/true);
+    if (!event)
+      return event.error();
+    marks.push_back(std::move(*event));
+  }
+  auto mark = [&](size_t i) {
+    return driver.call(driver.eventRecord, marks[i].get(), stream.get());
+  };
+  Result<void> done = mark(0);
+  for (size_t i = 0; done && i < launches.size(); ++i) {
+    done = launch(launches[i]);
+    if (done && synchronous)
+      done = driver.call(driver.streamSynchronize, stream.get());
+    if (!done)
+      return launchError(index, i, done.error());
+    done = mark(i + 1);
+  }
+  if (!done || !profiling)
+    return done;
+  done = driver.call(driver.eventSynchronize, marks[launches.size()].get());
+  for (size_t i = 0; done && i < launches.size(); ++i) {
+    float milliseconds = 0;
+    done = driver.call(driver.eventElapsedTime, &milliseconds, marks[i].get(),
+                       marks[i + 1].get());
+    launches[i].calls += 1;
+    launches[i].seconds += milliseconds / 1e3;
+  }
+  return done;
+}
+
+Result<void> CudaDevice::run(int64_t bucket, const KernelDims &dims,
+                             const StepInputs &step) {
+  assert(plan.buckets[bucket].device == kind());
+  assert(dims.tokens <= plan.buckets[bucket].maxTokens);
+  assert(dims.rows <= plan.buckets[bucket].maxRows);
+  assert(int64_t(step.pages.size()) <=
+         limits.sequences * limits.pagesPerSequence);
+  Result<void> done = gpu->context.makeCurrent();
+  if (done)
+    done = copyInputs(buckets[bucket].inputs, dims, step);
+  if (!done)
+    return done;
+  return profiling || synchronous ? runOneByOne(bucket) : replay(bucket);
+}
+
+Result<std::span<const std::byte>>
+CudaDevice::output(int64_t bucket, int64_t output, int64_t rows) {
+  const plan::Output &place = plan.buckets[bucket].outputs[output];
+  assert(rows <= plan.buckets[bucket].maxRows);
+  int64_t bytes = rows * place.rowElements * 4;
+  if (bytes == 0)
+    return std::span<const std::byte>();
+  Result<void> done = gpu->context.makeCurrent();
+  if (!done)
+    return done.error();
+  PinnedMemory &kept = buckets[bucket].outputs[output], larger;
+  if (kept.size() < bytes) {
+    auto memory = PinnedMemory::allocate(driver, bytes, "a step's output");
+    if (!memory)
+      return memory.error();
+    larger = std::move(*memory);
+  }
+  PinnedMemory &host = larger ? larger : kept;
+  done = driver.call(driver.copyToHostAsync, static_cast<void *>(host.data()),
+                     arena.get() + place.offset, static_cast<size_t>(bytes),
+                     stream.get());
+  if (done)
+    done = driver.call(driver.streamSynchronize, stream.get());
+  if (!done)
+    return Error{"bucket '" + plan.buckets[bucket].name +
+                 "': " + done.error().message};
+  if (larger) // only now is the stream idle
+    std::swap(kept, larger);
+  return std::span<const std::byte>(kept.data(), static_cast<size_t>(bytes));
+}
+
+Result<void> CudaDevice::copyPages(std::span<const PageCopy> copies) {
+  if (copies.empty())
+    return {};
+  Result<void> done = gpu->context.makeCurrent();
+  for (const PageCopy &copy : copies)
+    for (int64_t array = 0; done && array < 2 * plan.kv.layers; ++array) {
+      DevicePointer base = kv.get() + array * layerBytes;
+      done = driver.call(driver.copyOnDeviceAsync, base + copy.to * pageBytes,
+                         base + copy.from * pageBytes,
+                         static_cast<size_t>(pageBytes), stream.get());
+    }
+  return done;
+}
+
+void CudaDevice::profile(bool enabled) {
+  profiling = enabled;
+  for (BoundBucket &bucket : buckets)
+    for (BoundLaunch &launch : bucket.launches) {
+      launch.calls = 0;
+      launch.seconds = 0;
+    }
+}
+
+std::vector<LaunchTime> CudaDevice::launchTimes() const {
+  std::vector<LaunchTime> times;
+  for (size_t bucket = 0; bucket < buckets.size(); ++bucket)
+    for (size_t launch = 0; launch < buckets[bucket].launches.size();
+         ++launch) {
+      const BoundLaunch &timed = buckets[bucket].launches[launch];
+      if (timed.calls > 0)
+        times.push_back(
+            {int64_t(bucket), int64_t(launch), timed.calls, timed.seconds});
+    }
+  return times;
+}
+
+} // namespace quipu

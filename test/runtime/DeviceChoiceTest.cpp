@@ -49,7 +49,10 @@ TEST(DeviceChoice, theCpuRunsWhatHasNoOtherCode) {
   EXPECT_FALSE(chosen->mayFallBack);
   EXPECT_GT(chosen->availableMemory, 0);
   EXPECT_GT(chosen->threads, 0);
-  chosen = chooseDevice(package, {.device = "cpu", .threads = 3});
+  DeviceOptions options;
+  options.device = "cpu";
+  options.threads = 3;
+  chosen = chooseDevice(package, options);
   ASSERT_TRUE(chosen) << chosen.error().message;
   EXPECT_EQ(chosen->reason, "asked for");
   EXPECT_EQ(chosen->threads, 3);

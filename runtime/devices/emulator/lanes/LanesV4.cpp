@@ -1,0 +1,14 @@
+//===- LanesV4.cpp - Lane functions with AVX-512 ===//
+//
+// All that differs between the levels is the flags of this file (see
+// CMakeLists.txt). They reach no other code: what is included has internal
+// linkage.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/devices/emulator/lanes/Level.h"
+
+const quipu::emulator::LaneSet &quipu::emulator::lanesV4() {
+  static constexpr LaneSet level = makeLevel("x86-64-v4");
+  return level;
+}

@@ -99,7 +99,7 @@ public:
 
   /// The device address (a multiple of 256) of a new buffer. Buffers lie far
   /// apart, so that an access behind one hits no other.
-  virtual uint64_t addBuffer(const BufferSpec &spec) = 0;
+  virtual Result<uint64_t> addBuffer(const BufferSpec &spec) = 0;
 
   /// Names bytes [address, address + bytes) inside a buffer, for reports; the
   /// latest name of a byte holds.

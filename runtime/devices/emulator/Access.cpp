@@ -1,0 +1,252 @@
+//===- Access.cpp - Where the lanes of an access go -----------------------===//
+//
+// The case that matters is a whole warp at consecutive addresses of one buffer:
+// it takes one bounds check, and its sectors follow from its ends.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/devices/emulator/Access.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace quipu::emulator {
+namespace {
+
+std::string bytesText(const Op &op, unsigned bytes, bool isStore) {
+  return std::to_string(bytes) + "-byte " + (isStore ? "store" : "load");
+}
+
+/// Fills in the pattern of an access whose offsets are set.
+void classify(const Warp &warp, Access &access, unsigned bytes) {
+  access.isStrided =
+      access.mask == allLanes && warp.lanes->isStrided(access.offset, bytes);
+  if (access.isStrided || access.mask == 0)
+    return;
+  uint64_t first = access.offset[std::countr_zero(access.mask)];
+  access.isUniform = true;
+  for (uint32_t rest = access.mask; rest; rest &= rest - 1)
+    access.isUniform &= access.offset[std::countr_zero(rest)] == first;
+}
+
+} // namespace
+
+uint32_t addressesOf(Warp &warp, const Op &op, uint32_t mask,
+                     uint64_t *addresses, bool second) {
+  const Row &row = second ? op.b : op.a;
+  uint64_t offset = second ? op.offsetB : op.offset;
+  if (!(second ? op.hasBaseB : op.hasBase)) {
+    std::fill(addresses, addresses + laneCount, offset);
+    return mask;
+  }
+  if (row.bytes == 4)
+    warp.lanes->address32(addresses, warp.row<void>(row), offset);
+  else
+    warp.lanes->address64(addresses, warp.row<void>(row), offset);
+  if (uint32_t bad = warp.undefined[row.slot] & mask) {
+    report(warp, op, Check::undefined, std::countr_zero(bad),
+           "the address depends on a value that nothing wrote");
+    mask &= ~bad;
+  }
+  return mask;
+}
+
+ptx::Space resolveSpace(ptx::Space space, uint64_t *addresses, uint32_t &mask) {
+  if (space != ptx::Space::generic || mask == 0)
+    return space == ptx::Space::sharedCluster ? ptx::Space::shared
+           : space == ptx::Space::constant    ? ptx::Space::global
+                                              : space;
+  auto windowOf = [](uint64_t address) {
+    return address - sharedWindow < windowBytes  ? ptx::Space::shared
+           : address - localWindow < windowBytes ? ptx::Space::local
+                                                 : ptx::Space::global;
+  };
+  space = windowOf(addresses[std::countr_zero(mask)]);
+  uint64_t base = space == ptx::Space::shared  ? sharedWindow
+                  : space == ptx::Space::local ? localWindow
+                                               : 0;
+  for (uint32_t rest = mask; rest; rest &= rest - 1) {
+    int lane = std::countr_zero(rest);
+    if (windowOf(addresses[lane]) != space)
+      mask &= ~(uint32_t(1) << lane);
+    else
+      addresses[lane] -= base;
+  }
+  return space;
+}
+
+Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
+                    const uint64_t *addresses, unsigned bytes, unsigned align,
+                    bool isStore) {
+  Launch &launch = *warp.block->launch;
+  Access access;
+  int first = std::countr_zero(mask);
+  Buffer *buffer = launch.memory->find(addresses[first]);
+  access.buffer = buffer;
+  access.mask = mask;
+  uint64_t begin = buffer ? buffer->address : 0;
+  uint64_t size = buffer ? buffer->bytes : 0;
+  uint64_t low, high, bits;
+  warp.lanes->range(addresses, &low, &high, &bits);
+  bool isFine = mask == allLanes && low >= begin && high - begin < size &&
+                size - (high - begin) >= bytes && (bits & (align - 1)) == 0;
+  uint32_t looked = mask;
+  if (!isFine)
+    for (uint32_t rest = mask; rest; rest &= rest - 1) {
+      int lane = std::countr_zero(rest);
+      uint32_t bit = uint32_t(1) << lane;
+      uint64_t address = addresses[lane];
+      if (buffer && address - begin < size &&
+          size - (address - begin) >= bytes) {
+        if ((address & (align - 1)) == 0)
+          continue;
+        report(warp, op, Check::misaligned, lane,
+               bytesText(op, bytes, isStore) + " at " +
+                   launch.memory->describe(address) + ", not a multiple of " +
+                   std::to_string(align));
+      } else if (launch.memory->find(address) != buffer) {
+        looked &= ~bit; // of another buffer: next time
+      } else {
+        report(warp, op, Check::outOfBounds, lane,
+               bytesText(op, bytes, isStore) + " at " +
+                   launch.memory->describe(address));
+      }
+      access.mask &= ~bit;
+    }
+  mask &= ~looked;
+  if (!buffer)
+    return access;
+  access.place = {buffer->isShadowed ? buffer->shadow : Shadow{}, false, begin};
+  access.base = buffer->host;
+  for (int lane = 0; lane < laneCount; ++lane)
+    access.offset[lane] = addresses[lane] - begin;
+  if (access.mask && isStore && !buffer->writable) {
+    report(warp, op, Check::readOnly, std::countr_zero(access.mask),
+           bytesText(op, bytes, true) + " at " +
+               launch.memory->describe(addresses[first]));
+    access.mask = 0;
+  }
+  classify(warp, access, bytes);
+  return access;
+}
+
+Access sharedAccess(Warp &warp, const Op &op, uint32_t mask,
+                    const uint64_t *addresses, unsigned bytes, unsigned align) {
+  Block &block = *warp.block;
+  Access access;
+  access.mask = mask;
+  access.place = {block.shadow, true, 0};
+  access.base = block.shared.data();
+  std::copy(addresses, addresses + laneCount, access.offset);
+  uint64_t size = block.launch->sharedBytes, low, high, bits;
+  warp.lanes->range(addresses, &low, &high, &bits);
+  bool isFine = mask == allLanes && high < size && size - high >= bytes &&
+                (bits & (align - 1)) == 0;
+  if (!isFine)
+    for (uint32_t rest = mask; rest; rest &= rest - 1) {
+      int lane = std::countr_zero(rest);
+      uint64_t address = addresses[lane];
+      bool isInside = address < size && size - address >= bytes;
+      if (isInside && (address & (align - 1)) == 0)
+        continue;
+      report(warp, op, isInside ? Check::misaligned : Check::outOfBounds, lane,
+             std::to_string(bytes) + "-byte access of shared memory + " +
+                 std::to_string(int64_t(address)) +
+                 (isInside ? ", not a multiple of " + std::to_string(align)
+                           : ", of which the block has " +
+                                 std::to_string(size) + " bytes"));
+      access.mask &= ~(uint32_t(1) << lane);
+    }
+  classify(warp, access, bytes);
+  return access;
+}
+
+void countGlobal(Warp &warp, const Access &access, unsigned bytes,
+                 bool isStore) {
+  if (access.mask == 0)
+    return;
+  Counters &counters = warp.worker->counters;
+  bool isWeight = !access.buffer->writable;
+  Traffic &traffic = isStore    ? counters.stores
+                     : isWeight ? counters.weightLoads
+                                : counters.loads;
+  TouchMap &touched = isStore ? access.buffer->stored : access.buffer->loaded;
+  ++traffic.instructions;
+  int lanes = std::popcount(access.mask);
+  traffic.bytes += int64_t(lanes) * bytes;
+  if (access.isStrided || access.isUniform) {
+    uint64_t first = access.offset[std::countr_zero(access.mask)];
+    uint64_t length = access.isStrided ? uint64_t(bytes) * laneCount : bytes;
+    traffic.sectors += (first + length - 1) / 32 - first / 32 + 1;
+    traffic.distinctBytes += length;
+    touched.touch(first, length);
+    return;
+  }
+  // Sorted by address: sectors and bytes that are not the ones before.
+  uint64_t sorted[laneCount];
+  int count = 0;
+  for (uint32_t rest = access.mask; rest; rest &= rest - 1)
+    sorted[count++] = access.offset[std::countr_zero(rest)];
+  if (!std::is_sorted(sorted, sorted + count))
+    std::sort(sorted, sorted + count);
+  uint64_t nextSector = 0, nextByte = 0;
+  for (int i = 0; i < count; ++i) {
+    uint64_t from = std::max(sorted[i], nextByte), end = sorted[i] + bytes;
+    traffic.distinctBytes += end > from ? int64_t(end - from) : 0;
+    nextByte = std::max(nextByte, end);
+    uint64_t low = std::max(sorted[i] / 32, nextSector), high = (end - 1) / 32;
+    if (high + 1 > low)
+      traffic.sectors += int64_t(high + 1 - low);
+    nextSector = std::max(nextSector, high + 1);
+  }
+  for (int i = 0; i < count;) { // runs of neighbours at once
+    uint64_t end = sorted[i] + bytes;
+    int next = i + 1;
+    while (next < count && sorted[next] <= end)
+      end = std::max(end, sorted[next++] + bytes);
+    touched.touch(sorted[i], end - sorted[i]);
+    i = next;
+  }
+}
+
+void countBanks(Warp &warp, const uint64_t *offsets, uint32_t mask,
+                unsigned bytes) {
+  Counters &counters = warp.worker->counters;
+  // 8-byte accesses go in halves of a warp, 16-byte ones in quarters.
+  int lanes = bytes >= 16 ? 8 : bytes == 8 ? 16 : 32;
+  unsigned words = std::max(bytes / 4, 1u);
+  for (int group = 0; group < laneCount; group += lanes) {
+    uint64_t seen[32][32]; // distinct words of each bank
+    uint8_t depth[32] = {};
+    int passes = 0;
+    for (int lane = group; lane < group + lanes; ++lane) {
+      if (!(mask >> lane & 1))
+        continue;
+      for (unsigned word = 0; word < words; ++word) {
+        uint64_t at = offsets[lane] / 4 + word;
+        unsigned bank = at & 31;
+        if (std::find(seen[bank], seen[bank] + depth[bank], at) ==
+            seen[bank] + depth[bank])
+          seen[bank][depth[bank]++] = at;
+        passes = std::max<int>(passes, depth[bank]);
+      }
+    }
+    counters.sharedWavefronts += passes;
+    counters.bankConflicts += std::max(passes - 1, 0);
+  }
+}
+
+void countShared(Warp &warp, const Access &access, unsigned bytes) {
+  if (access.mask == 0)
+    return;
+  Counters &counters = warp.worker->counters;
+  ++counters.sharedAccesses;
+  if (access.isUniform)
+    counters.sharedWavefronts += 1;
+  else if (access.isStrided)
+    counters.sharedWavefronts += std::max(bytes / 4, 1u);
+  else
+    countBanks(warp, access.offset, access.mask, bytes);
+}
+
+} // namespace quipu::emulator

@@ -1,0 +1,335 @@
+//===- Emulator.cpp - Runs PTX on the processor, checking it --------------===//
+//
+// Launches: blocks are taken from a counter by host threads, each of which
+// keeps the blocks that wait for others.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/devices/emulator/Emulator.h"
+
+#include "runtime/devices/cpu/ThreadPool.h"
+#include "runtime/devices/emulator/Warp.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstring>
+
+namespace quipu::emulator {
+namespace {
+
+constexpr uint32_t maxThreads = 1024, maxSharedBytes = 227 * 1024;
+
+class PtxEmulator final : public Emulator {
+public:
+  PtxEmulator(ptx::Module parsed, const Options &options)
+      : parsed(std::move(parsed)), options(options),
+        threads(options.threads > 0 ? options.threads : availableThreads()) {}
+
+  Result<void> prepareAll();
+
+  const ptx::Module &module() const override { return parsed; }
+  Result<uint64_t> addBuffer(const BufferSpec &spec) override {
+    return memory.add(spec);
+  }
+  void nameRegion(uint64_t address, uint64_t bytes,
+                  std::string_view name) override {
+    memory.nameRegion(address, bytes, name);
+  }
+  std::span<std::byte> view(uint64_t address, uint64_t bytes) override {
+    Buffer *buffer = memory.find(address);
+    if (!buffer || address - buffer->address > buffer->bytes ||
+        buffer->bytes - (address - buffer->address) < bytes)
+      return {};
+    return {buffer->host + (address - buffer->address), bytes};
+  }
+  void setDefined(uint64_t address, uint64_t bytes, bool defined) override {
+    memory.setDefined(address, bytes, defined);
+  }
+  bool isDefined(uint64_t address, uint64_t bytes) const override {
+    return memory.isDefined(address, bytes);
+  }
+  Result<LaunchReport> launch(std::string_view kernel, const LaunchShape &shape,
+                              std::span<const std::byte> parameters) override;
+
+private:
+  Result<void> placeVariables();
+  Result<const Program *> check(std::string_view kernel,
+                                const LaunchShape &shape,
+                                size_t parameterBytes) const;
+  void runThread(Launch &launch, Worker &worker);
+  void takeUnique(Counters &counters);
+
+  ptx::Module parsed;
+  Options options;
+  ThreadPool threads;
+  Memory memory;
+  std::vector<uint64_t> globals; // addresses of parsed.variables
+  std::map<std::string, std::unique_ptr<Program>, std::less<>> programs;
+};
+
+Result<void> PtxEmulator::placeVariables() {
+  for (const ptx::GlobalVariable &variable : parsed.variables) {
+    if (variable.isExtern)
+      return Error{parsed.fileName + ":" + std::to_string(variable.line) +
+                   ": variable '" + variable.name + "' is defined nowhere"};
+    bool isConstant = variable.space == ptx::Space::constant;
+    // PTX starts global variables at zero, so that they count as written.
+    auto address = memory.add({variable.name, variable.size, !isConstant,
+                               /*defined=*/true, nullptr});
+    if (!address)
+      return address.error();
+    globals.push_back(*address);
+    std::span<std::byte> bytes = view(*address, variable.size);
+    std::copy_n(variable.initial.begin(),
+                std::min(variable.initial.size(), bytes.size()), bytes.begin());
+  }
+  for (size_t n = 0; n < parsed.variables.size(); ++n)
+    for (const auto &place : parsed.variables[n].addresses) {
+      uint64_t value = globals[place.variable] + uint64_t(place.addend);
+      std::memcpy(view(globals[n], parsed.variables[n].size).data() +
+                      place.offset,
+                  &value, place.size);
+    }
+  return {};
+}
+
+Result<void> PtxEmulator::prepareAll() {
+  if (Result<void> placed = placeVariables(); !placed)
+    return placed;
+  for (const ptx::Function &function : parsed.functions) {
+    if (!function.isEntry)
+      continue;
+    auto program = prepare(parsed, function, bestLanes(), globals);
+    if (!program)
+      return program.error();
+    programs[function.name] = std::move(*program);
+  }
+  return {};
+}
+
+Result<const Program *> PtxEmulator::check(std::string_view kernel,
+                                           const LaunchShape &shape,
+                                           size_t parameterBytes) const {
+  auto found = programs.find(kernel);
+  std::string what = "kernel '" + std::string(kernel) + "': ";
+  if (found == programs.end())
+    return Error{what + "not in " + parsed.fileName};
+  const ptx::Function &function = *found->second->function;
+  if (parameterBytes != function.paramBytes)
+    return Error{what + "expected " + std::to_string(function.paramBytes) +
+                 " bytes of parameters, found " +
+                 std::to_string(parameterBytes)};
+  const Extent &block = shape.block, &grid = shape.grid;
+  if (block.x == 0 || block.y == 0 || block.z == 0 || grid.x == 0 ||
+      grid.y == 0 || grid.z == 0)
+    return Error{what + "expected a grid and a block of at least one thread"};
+  if (block.count() > maxThreads || block.x > maxThreads ||
+      block.y > maxThreads)
+    return Error{what + "expected at most " + std::to_string(maxThreads) +
+                 " threads in a block, found " + std::to_string(block.count())};
+  if (function.maxThreads) {
+    const ptx::BlockSize &most = *function.maxThreads;
+    int64_t allowed = int64_t(most.x) * most.y * most.z;
+    if (block.count() > allowed)
+      return Error{what + "expected at most " + std::to_string(allowed) +
+                   " threads in a block (.maxntid), found " +
+                   std::to_string(block.count())};
+  }
+  if (function.requiredThreads && (function.requiredThreads->x != block.x ||
+                                   function.requiredThreads->y != block.y ||
+                                   function.requiredThreads->z != block.z))
+    return Error{what + "the block is not of the size that .reqntid asks for"};
+  if (grid.y > 65535 || grid.z > 65535 || grid.count() > int64_t(anyBlock))
+    return Error{what + "expected at most " + std::to_string(anyBlock) +
+                 " blocks, found " + std::to_string(grid.count())};
+  uint64_t shared = function.usesDynamicShared ? function.dynamicSharedOffset
+                                               : function.sharedBytes;
+  if (shared + shape.dynamicSharedBytes > maxSharedBytes)
+    return Error{what + "expected at most " + std::to_string(maxSharedBytes) +
+                 " bytes of shared memory, found " +
+                 std::to_string(shared + shape.dynamicSharedBytes)};
+  return found->second.get();
+}
+
+void PtxEmulator::runThread(Launch &launch, Worker &worker) {
+  std::deque<std::unique_ptr<Block>> waiting;
+  std::vector<std::unique_ptr<Block>> spare;
+  int64_t total = launch.shape.grid.count(), checked = 0;
+  while (!launch.stop) {
+    std::unique_ptr<Block> block;
+    int64_t index = launch.nextBlock.fetch_add(1);
+    if (index < total) {
+      if (spare.empty()) {
+        block = std::make_unique<Block>();
+      } else {
+        block = std::move(spare.back());
+        spare.pop_back();
+      }
+      if (!startBlock(*block, launch, worker, uint32_t(index))) {
+        launch.stop = true;
+        return;
+      }
+    } else if (!waiting.empty()) {
+      block = std::move(waiting.front());
+      waiting.pop_front();
+    } else {
+      return;
+    }
+    bool isDone = runBlock(*block, worker);
+    (isDone ? spare.emplace_back() : waiting.emplace_back()) = std::move(block);
+    int64_t executed = worker.executed - checked;
+    checked = worker.executed;
+    if (launch.instructions.fetch_add(executed) + executed >
+        launch.options->maxInstructions) {
+      const Block &stuck = isDone ? *spare.back() : *waiting.back();
+      Warp &warp = const_cast<Warp &>(stuck.warps[0]);
+      const auto &ops = launch.program->ops;
+      report(warp, ops[std::min<size_t>(warp.pc, ops.size() - 1)], Check::hang,
+             0,
+             "more than " + std::to_string(launch.options->maxInstructions) +
+                 " instructions were executed");
+      launch.stop = true;
+    }
+  }
+}
+
+void PtxEmulator::takeUnique(Counters &counters) {
+  for (const auto &buffer : memory.buffers()) {
+    int64_t loaded = buffer->loaded.take();
+    (buffer->writable ? counters.uniqueLoadedBytes
+                      : counters.uniqueWeightBytes) += loaded;
+    counters.uniqueStoredBytes += buffer->stored.take();
+  }
+}
+
+Result<LaunchReport>
+PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
+                    std::span<const std::byte> parameters) {
+  auto program = check(kernel, shape, parameters.size());
+  if (!program)
+    return program.error();
+  auto before = std::chrono::steady_clock::now();
+  const ptx::Function &function = *(*program)->function;
+  Launch launch;
+  launch.program = *program;
+  launch.shape = shape;
+  launch.parameters = parameters;
+  launch.memory = &memory;
+  launch.options = &options;
+  launch.number = memory.nextLaunch();
+  launch.sharedBytes =
+      uint32_t((function.usesDynamicShared ? function.dynamicSharedOffset
+                                           : function.sharedBytes) +
+               shape.dynamicSharedBytes);
+  launch.threads = uint32_t(shape.block.count());
+  launch.warps = (launch.threads + laneCount - 1) / laneCount;
+  std::vector<Worker> workers(threads.size());
+  threads.run([&](int thread) {
+    Worker &worker = workers[thread];
+    worker.launch = &launch;
+    if (options.seed)
+      worker.random =
+          (options.seed + uint64_t(thread)) * 0x9e3779b97f4a7c15u | 1;
+    runThread(launch, worker);
+  });
+  LaunchReport result;
+  for (const Worker &worker : workers)
+    result.counters += worker.counters;
+  takeUnique(result.counters);
+  result.reports = std::move(launch.reports);
+  result.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - before)
+          .count();
+  return result;
+}
+
+} // namespace
+
+void report(Warp &warp, const Op &op, Check check, uint32_t lane,
+            const std::string &detail) {
+  Launch &launch = *warp.block->launch;
+  std::lock_guard lock(launch.mutex);
+  if (int(launch.reports.size()) >= launch.options->maxReports ||
+      !launch.reported.insert({&op, check}).second)
+    return;
+  const Program &program = *launch.program;
+  launch.reports.push_back(
+      {check, op.line,
+       "kernel " + program.function->name + ", " + program.module->fileName +
+           ":" + std::to_string(op.line) + ", block " +
+           std::to_string(warp.block->index) + ", thread " +
+           std::to_string(warp.index * laneCount + lane) + ": " +
+           std::string(name(check)) + ": " + detail});
+  if (int(launch.reports.size()) >= launch.options->maxReports)
+    launch.stop = true;
+}
+
+std::string_view name(Check check) {
+  constexpr std::string_view names[] = {"out-of-bounds access",
+                                        "misaligned access",
+                                        "undefined value",
+                                        "store to read-only memory",
+                                        "shared-memory race",
+                                        "global-memory race",
+                                        "barrier",
+                                        "inactive lane",
+                                        "hang",
+                                        "trap",
+                                        "illegal operand"};
+  return names[int(check)];
+}
+
+std::string_view name(InstructionClass kind) {
+  constexpr std::string_view names[] = {"integer",  "floating", "conversion",
+                                        "movement", "memory",   "tensor",
+                                        "control"};
+  return names[int(kind)];
+}
+
+Traffic &Traffic::operator+=(const Traffic &other) {
+  instructions += other.instructions;
+  bytes += other.bytes;
+  sectors += other.sectors;
+  distinctBytes += other.distinctBytes;
+  return *this;
+}
+
+int64_t Counters::instructions() const {
+  int64_t sum = 0;
+  for (int64_t count : warpInstructions)
+    sum += count;
+  return sum;
+}
+
+Counters &Counters::operator+=(const Counters &other) {
+  for (int kind = 0; kind < instructionClasses; ++kind)
+    warpInstructions[kind] += other.warpInstructions[kind];
+  threadInstructions += other.threadInstructions;
+  weightLoads += other.weightLoads;
+  loads += other.loads;
+  stores += other.stores;
+  uniqueWeightBytes += other.uniqueWeightBytes;
+  uniqueLoadedBytes += other.uniqueLoadedBytes;
+  uniqueStoredBytes += other.uniqueStoredBytes;
+  sharedAccesses += other.sharedAccesses;
+  sharedWavefronts += other.sharedWavefronts;
+  bankConflicts += other.bankConflicts;
+  tensorInstructions += other.tensorInstructions;
+  tensorMacs += other.tensorMacs;
+  return *this;
+}
+
+Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view text,
+                                                 std::string_view fileName,
+                                                 const Options &options) {
+  auto parsed = ptx::parseModule(text, fileName);
+  if (!parsed)
+    return parsed.error();
+  auto emulator = std::make_unique<PtxEmulator>(std::move(*parsed), options);
+  if (Result<void> done = emulator->prepareAll(); !done)
+    return done.error();
+  return std::unique_ptr<Emulator>(std::move(emulator));
+}
+
+} // namespace quipu::emulator

@@ -1,0 +1,211 @@
+//===- ExecuteLanes.cpp - Instructions on registers alone -----------------===//
+//
+// Calls lane functions, blends where not all lanes are active, and carries
+// definedness along: one test where everything is defined.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/devices/emulator/Definedness.h"
+#include "runtime/devices/emulator/Execute.h"
+
+#include <cstring>
+
+namespace quipu::emulator {
+namespace {
+
+using ptx::Opcode;
+
+/// Where a lane function writes if only some lanes are active.
+struct alignas(64) Scratch {
+  std::byte bytes[laneCount * 8];
+};
+
+void store(Warp &warp, const Row &row, const void *values, uint32_t mask) {
+  if (row.bytes == 0) {
+    uint32_t &old = warp.predicate(row);
+    old = (old & ~mask) | (*static_cast<const uint32_t *>(values) & mask);
+  } else {
+    warp.lanes->blend(warp.row<void *>(row), values, mask, row.bytes);
+  }
+}
+
+void flow(Warp &warp, const Op &op, uint32_t mask) {
+  uint32_t any = warp.undefined[op.a.slot] | warp.undefined[op.b.slot] |
+                 warp.undefined[op.c.slot] | warp.undefined[op.d.slot];
+  if (any | warp.undefined[op.e.slot]) [[unlikely]]
+    spreadTaint(warp, op, mask);
+}
+
+Flow runLanes(Warp &warp, const Op &op, uint32_t mask) {
+  std::byte *file = warp.file;
+  if (mask == allLanes) {
+    op.lanes(file + op.d.offset, file + op.a.offset, file + op.b.offset,
+             file + op.c.offset, file + op.e.offset);
+  } else {
+    Scratch scratch;
+    op.lanes(scratch.bytes, file + op.a.offset, file + op.b.offset,
+             file + op.c.offset, file + op.e.offset);
+    store(warp, op.d, scratch.bytes, mask);
+  }
+  flow(warp, op, mask);
+  return Flow::next;
+}
+
+/// addc and its kin: the carry flags are the fourth operand.
+Flow runCarry(Warp &warp, const Op &op, uint32_t mask) {
+  std::byte *file = warp.file;
+  const Row &carry = warp.block->launch->program->carry;
+  uint32_t flags = warp.predicate(carry);
+  Scratch scratch;
+  op.lanes(scratch.bytes, file + op.a.offset, file + op.b.offset,
+           file + op.c.offset, &flags);
+  store(warp, op.d, scratch.bytes, mask);
+  store(warp, carry, &flags, mask);
+  flow(warp, op, mask);
+  return Flow::next;
+}
+
+uint32_t combine(ptx::Mode mode, uint32_t test, uint32_t other) {
+  switch (mode) {
+  case ptx::Mode::bitAnd:
+    return test & other;
+  case ptx::Mode::bitOr:
+    return test | other;
+  case ptx::Mode::bitXor:
+    return test ^ other;
+  default:
+    return test;
+  }
+}
+
+Flow runSetp(Warp &warp, const Op &op, uint32_t mask) {
+  uint32_t test;
+  std::byte *file = warp.file;
+  op.lanes(&test, file + op.a.offset, file + op.b.offset, nullptr, nullptr);
+  ptx::Mode mode = op.instruction->mode2;
+  uint32_t other = warp.predicate(op.c) ^ (op.negateC ? allLanes : 0);
+  uint32_t inverse = combine(mode, ~test, other);
+  test = combine(mode, test, other);
+  uint32_t bad = warp.undefined[op.a.slot] | warp.undefined[op.b.slot] |
+                 warp.undefined[op.c.slot];
+  setTaint(warp, op.d, mask, bad);
+  store(warp, op.d, &test, mask);
+  if (op.e.slot) {
+    setTaint(warp, op.e, mask, bad);
+    store(warp, op.e, &inverse, mask);
+  }
+  return Flow::next;
+}
+
+/// set: the outcome as all ones, or as 1.0.
+Flow runSet(Warp &warp, const Op &op, uint32_t mask) {
+  uint32_t test;
+  std::byte *file = warp.file;
+  op.lanes(&test, file + op.a.offset, file + op.b.offset, nullptr, nullptr);
+  uint32_t other = warp.predicate(op.c) ^ (op.negateC ? allLanes : 0);
+  test = combine(op.instruction->mode2, test, other);
+  uint32_t truth = op.instruction->type == ptx::Type::f32 ? 0x3f800000u : ~0u;
+  uint32_t values[laneCount];
+  for (int lane = 0; lane < laneCount; ++lane)
+    values[lane] = test >> lane & 1 ? truth : 0;
+  store(warp, op.d, values, mask);
+  flow(warp, op, mask);
+  return Flow::next;
+}
+
+Flow runNegatedChoice(Warp &warp, const Op &op, uint32_t mask) {
+  uint32_t choice = ~warp.predicate(op.c);
+  std::byte *file = warp.file;
+  Scratch scratch;
+  op.lanes(scratch.bytes, file + op.a.offset, file + op.b.offset, &choice,
+           nullptr);
+  store(warp, op.d, scratch.bytes, mask);
+  flow(warp, op, mask);
+  return Flow::next;
+}
+Flow runChoice(Warp &warp, const Op &op, uint32_t mask) {
+  return op.negateC ? runNegatedChoice(warp, op, mask)
+                    : runLanes(warp, op, mask);
+}
+
+} // namespace
+
+Handler laneHandler(const ptx::Instruction &i) {
+  switch (i.opcode) {
+  case Opcode::setp:
+    return runSetp;
+  case Opcode::set:
+    return runSet;
+  case Opcode::selp:
+    return runChoice;
+  case Opcode::addc:
+  case Opcode::subc:
+  case Opcode::madc:
+    return runCarry;
+  default:
+    return i.carryOut ? runCarry : runLanes;
+  }
+}
+
+Flow runPack(Warp &warp, const Op &op, uint32_t mask) {
+  unsigned part = op.d.bytes / op.count;
+  auto *to = warp.row<uint8_t>(op.d);
+  bool anyBad = warp.undefined[op.d.slot] != 0;
+  for (unsigned n = 0; n < op.count; ++n) {
+    const Row &row = warp.rows[op.firstRow + n];
+    anyBad |= warp.undefined[row.slot] != 0;
+  }
+  Scratch scratch;
+  auto *packed = reinterpret_cast<uint8_t *>(scratch.bytes);
+  for (unsigned n = 0; n < op.count; ++n) {
+    const Row &row = warp.rows[op.firstRow + n];
+    auto *from = warp.row<uint8_t>(row);
+    for (int lane = 0; lane < laneCount; ++lane)
+      std::memcpy(packed + lane * op.d.bytes + n * part,
+                  from + lane * row.bytes, part);
+  }
+  if (mask == allLanes)
+    std::memcpy(to, packed, laneCount * op.d.bytes);
+  else
+    store(warp, op.d, packed, mask);
+  if (anyBad) {
+    uint8_t detail[laneCount] = {};
+    for (unsigned n = 0; n < op.count; ++n) {
+      const Row &row = warp.rows[op.firstRow + n];
+      for (int lane = 0; lane < laneCount; ++lane)
+        detail[lane] |= detailOf(warp, row, lane) << (n * part);
+    }
+    setDetail(warp, op.d, mask, detail);
+  }
+  return Flow::next;
+}
+
+Flow runUnpack(Warp &warp, const Op &op, uint32_t mask) {
+  unsigned part = op.a.bytes / op.count;
+  // A copy: a destination may be the source.
+  Scratch whole;
+  std::memcpy(whole.bytes, warp.row<std::byte>(op.a), laneCount * op.a.bytes);
+  uint8_t details[laneCount];
+  for (int lane = 0; lane < laneCount; ++lane)
+    details[lane] = detailOf(warp, op.a, lane);
+  bool isBad = warp.undefined[op.a.slot] != 0;
+  for (unsigned n = 0; n < op.count; ++n) {
+    const Row &row = warp.rows[op.firstRow + n];
+    Scratch scratch = {};
+    auto *piece = reinterpret_cast<uint8_t *>(scratch.bytes);
+    auto *from = reinterpret_cast<const uint8_t *>(whole.bytes);
+    for (int lane = 0; lane < laneCount; ++lane)
+      std::memcpy(piece + lane * row.bytes, from + lane * op.a.bytes + n * part,
+                  part);
+    store(warp, row, piece, mask);
+    if (isBad || warp.undefined[row.slot]) {
+      uint8_t detail[laneCount];
+      for (int lane = 0; lane < laneCount; ++lane)
+        detail[lane] = details[lane] >> (n * part) & ((1 << part) - 1);
+      setDetail(warp, row, mask, detail);
+    }
+  }
+  return Flow::next;
+}
+
+} // namespace quipu::emulator

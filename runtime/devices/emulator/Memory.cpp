@@ -1,0 +1,206 @@
+//===- Memory.cpp - Global memory of the emulated device ------------------===//
+//
+// Shadow and touch maps are anonymous memory, so that what no kernel touches
+// costs nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/devices/emulator/Memory.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+namespace quipu::emulator {
+namespace {
+
+constexpr uint64_t unitBytes = 4, wordBytes = 64 * unitBytes;
+
+std::string hex(uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx",
+                static_cast<unsigned long long>(value));
+  return text;
+}
+
+} // namespace
+
+void TouchMap::reserve(uint64_t bytes) {
+  auto made = AnonymousMemory::allocate(
+      int64_t((bytes + wordBytes - 1) / wordBytes * 8 + 8), "a touch map",
+      AnonymousMemory::Pages::small);
+  if (made)
+    memory = std::move(*made);
+}
+
+void TouchMap::touch(uint64_t offset, uint64_t bytes) {
+  if (memory.size() == 0)
+    return;
+  uint64_t from = offset / unitBytes, to = (offset + bytes - 1) / unitBytes;
+  auto *words = reinterpret_cast<uint64_t *>(memory.data());
+  bool isNew = false;
+  for (uint64_t word = from / 64; word <= to / 64; ++word) {
+    uint64_t bits = ~uint64_t(0);
+    if (word == from / 64)
+      bits &= ~uint64_t(0) << (from & 63);
+    if (word == to / 64)
+      bits &= ~uint64_t(0) >> (63 - (to & 63));
+    std::atomic_ref<uint64_t> place(words[word]);
+    if ((place.load(std::memory_order_relaxed) & bits) != bits) {
+      place.fetch_or(bits, std::memory_order_relaxed);
+      isNew = true;
+    }
+  }
+  if (!isNew)
+    return;
+  uint64_t low = first.load(std::memory_order_relaxed);
+  while (from / 64 < low && !first.compare_exchange_weak(low, from / 64))
+    ;
+  uint64_t high = last.load(std::memory_order_relaxed);
+  while (to / 64 > high && !last.compare_exchange_weak(high, to / 64))
+    ;
+}
+
+int64_t TouchMap::take() {
+  uint64_t low = first.exchange(~uint64_t(0)), high = last.exchange(0);
+  if (low > high || memory.size() == 0)
+    return 0;
+  auto *words = reinterpret_cast<uint64_t *>(memory.data());
+  int64_t units = 0;
+  for (uint64_t word = low; word <= high; ++word) {
+    units += std::popcount(words[word]);
+    words[word] = 0;
+  }
+  return units * int64_t(unitBytes);
+}
+
+Result<uint64_t> Memory::add(const BufferSpec &spec) {
+  auto buffer = std::make_unique<Buffer>();
+  buffer->name = spec.name;
+  buffer->bytes = spec.bytes;
+  buffer->writable = spec.writable;
+  buffer->host = spec.memory;
+  if (!buffer->host) {
+    auto memory =
+        AnonymousMemory::allocate(int64_t(std::max<uint64_t>(spec.bytes, 1)),
+                                  "buffer '" + spec.name + "'");
+    if (!memory)
+      return memory.error();
+    buffer->memory = std::move(*memory);
+    buffer->host = buffer->memory.data();
+  }
+  buffer->loaded.reserve(spec.bytes);
+  buffer->isShadowed = spec.writable || !spec.defined;
+  if (buffer->isShadowed) {
+    for (AnonymousMemory *cells : {&buffer->writeCells, &buffer->readCells}) {
+      auto memory = AnonymousMemory::allocate(
+          int64_t((spec.bytes / 2 + 1) * sizeof(Cell)), "shadow memory",
+          AnonymousMemory::Pages::small);
+      if (!memory)
+        return memory.error();
+      *cells = std::move(*memory);
+    }
+    buffer->stored.reserve(spec.bytes);
+    buffer->shadow = {reinterpret_cast<Cell *>(buffer->writeCells.data()),
+                      reinterpret_cast<Cell *>(buffer->readCells.data()),
+                      spec.defined ? Cell(0) : Cell(1)};
+  }
+  if (slots.empty())
+    slots.resize(1); // the first slot holds the null page and the windows
+  buffer->address = uint64_t(slots.size()) << slotShift;
+  // An empty slot behind, so that running off the end hits no other buffer.
+  slots.resize(slots.size() + (spec.bytes >> slotShift) + 1, buffer.get());
+  slots.push_back(nullptr);
+  all.push_back(std::move(buffer));
+  return all.back()->address;
+}
+
+void Memory::nameRegion(uint64_t address, uint64_t bytes,
+                        std::string_view name) {
+  if (Buffer *buffer = find(address))
+    buffer->regions[address - buffer->address] = {
+        address - buffer->address + bytes, std::string(name)};
+}
+
+void Memory::setDefined(uint64_t address, uint64_t bytes, bool defined) {
+  Buffer *buffer = find(address);
+  if (!buffer || !buffer->isShadowed || bytes == 0)
+    return;
+  uint64_t offset = address - buffer->address;
+  assert(offset + bytes <= buffer->bytes);
+  if (!defined && offset == 0 && bytes == buffer->bytes) {
+    buffer->shadow.definedFrom = nextLaunch() << launchShift;
+    return;
+  }
+  Cell mark = defined ? launch << launchShift | uint64_t(whoCrowd) << whoShift
+                      : Cell(0);
+  Cell *cells = buffer->shadow.writes;
+  std::fill(cells + offset / 2, cells + (offset + bytes + 1) / 2, mark);
+}
+
+bool Memory::isDefined(uint64_t address, uint64_t bytes) const {
+  Buffer *buffer = find(address);
+  if (!buffer || address - buffer->address + bytes > buffer->bytes)
+    return false;
+  if (!buffer->isShadowed)
+    return true;
+  uint64_t offset = address - buffer->address;
+  for (uint64_t byte = offset; byte < offset + bytes; ++byte) {
+    Cell cell = buffer->shadow.writes[byte / 2];
+    if (cell < buffer->shadow.definedFrom || (cell >> (byte & 1) & 1))
+      return false;
+  }
+  return true;
+}
+
+std::string Memory::describe(uint64_t address) const {
+  const Buffer *buffer = find(address);
+  if (!buffer && address >> slotShift)
+    buffer = find(address - (uint64_t(1) << slotShift)); // the gap behind one
+  if (!buffer)
+    return hex(address) + ", in no buffer";
+  uint64_t offset = address - buffer->address;
+  std::string text = hex(address) + ", ";
+  if (offset >= buffer->bytes)
+    return text + std::to_string(offset - buffer->bytes) +
+           " bytes after the end of buffer '" + buffer->name + "' (" +
+           std::to_string(buffer->bytes) + " bytes)";
+  auto region = buffer->regions.upper_bound(offset);
+  if (region != buffer->regions.begin()) {
+    --region;
+    if (offset < region->second.first)
+      return text + "'" + region->second.second + "' + " +
+             std::to_string(offset - region->first) + " in buffer '" +
+             buffer->name + "'";
+  }
+  return text + "buffer '" + buffer->name + "' + " + std::to_string(offset);
+}
+
+uint64_t Memory::nextLaunch() {
+  if (launch == maxLaunch)
+    renumber();
+  return ++launch;
+}
+
+/// Makes all launches so far the first one: their order no longer matters.
+void Memory::renumber() {
+  Cell mark = uint64_t(1) << launchShift | uint64_t(whoCrowd) << whoShift;
+  for (auto &buffer : all) {
+    if (!buffer->isShadowed)
+      continue;
+    for (uint64_t i = 0; i <= buffer->bytes / 2; ++i) {
+      Cell &cell = buffer->shadow.writes[i];
+      if (cell != 0)
+        cell = cell < buffer->shadow.definedFrom
+                   ? Cell(0)
+                   : mark | (cell & undefinedBits);
+      if (buffer->shadow.reads[i] != 0)
+        buffer->shadow.reads[i] = 0;
+    }
+    if (buffer->shadow.definedFrom > 1)
+      buffer->shadow.definedFrom = 1;
+  }
+  launch = 1;
+}
+
+} // namespace quipu::emulator

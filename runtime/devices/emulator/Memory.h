@@ -1,0 +1,88 @@
+//===- Memory.h - Global memory of the emulated device ----------*- C++ -*-===//
+//
+// Buffers at addresses far apart, each with its shadow and with maps of which
+// bytes a launch touched. Finding the buffer of an address is one table
+// look-up.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUIPU_RUNTIME_DEVICES_EMULATOR_MEMORY_H
+#define QUIPU_RUNTIME_DEVICES_EMULATOR_MEMORY_H
+
+#include "runtime/devices/emulator/Emulator.h"
+#include "runtime/devices/emulator/Shadow.h"
+#include "runtime/memory/AnonymousMemory.h"
+
+#include <atomic>
+#include <map>
+
+namespace quipu::emulator {
+
+/// Windows of the generic address space. Global addresses are generic as they
+/// are.
+inline constexpr uint64_t sharedWindow = uint64_t(1) << 24;
+inline constexpr uint64_t localWindow = uint64_t(1) << 25;
+inline constexpr uint64_t windowBytes = uint64_t(1) << 24;
+inline constexpr unsigned slotShift = 32; // a buffer takes whole 4 GiB slots
+
+/// Which 4-byte units of a buffer one launch touched. Set by several threads.
+class TouchMap {
+public:
+  void reserve(uint64_t bytes);
+  /// Marks bytes [offset, offset + bytes).
+  void touch(uint64_t offset, uint64_t bytes);
+  /// Bytes marked since the last call, which forgets them.
+  int64_t take();
+
+private:
+  AnonymousMemory memory;
+  std::atomic<uint64_t> first{~uint64_t(0)}, last{0}; // words that may be set
+};
+
+struct Buffer {
+  std::string name;
+  uint64_t address = 0;
+  uint64_t bytes = 0;
+  std::byte *host = nullptr;
+  bool writable = false;
+  bool isShadowed = false;
+  Shadow shadow;
+  TouchMap loaded, stored;
+  std::map<uint64_t, std::pair<uint64_t, std::string>> regions; // end, name
+
+  AnonymousMemory memory, writeCells, readCells;
+};
+
+class Memory {
+public:
+  Result<uint64_t> add(const BufferSpec &spec);
+
+  /// The buffer in whose 4 GiB slots `address` lies, or null.
+  Buffer *find(uint64_t address) const {
+    uint64_t slot = address >> slotShift;
+    return slot < slots.size() ? slots[slot] : nullptr;
+  }
+
+  void nameRegion(uint64_t address, uint64_t bytes, std::string_view name);
+  void setDefined(uint64_t address, uint64_t bytes, bool defined);
+  bool isDefined(uint64_t address, uint64_t bytes) const;
+
+  /// "buffer 'x' + 16", or where the nearest buffer is.
+  std::string describe(uint64_t address) const;
+
+  /// A new number in the launch field of cells.
+  uint64_t nextLaunch();
+
+  const std::vector<std::unique_ptr<Buffer>> &buffers() const { return all; }
+
+private:
+  void renumber();
+
+  std::vector<std::unique_ptr<Buffer>> all;
+  std::vector<Buffer *> slots;
+  uint64_t launch = 1;
+};
+
+} // namespace quipu::emulator
+
+#endif // QUIPU_RUNTIME_DEVICES_EMULATOR_MEMORY_H

@@ -1,0 +1,291 @@
+//===- Order.cpp - Which accesses are ordered -----------------------------===//
+//
+// A write exchanges its cell and then looks at the reads; a read marks its cell
+// and then looks at the writes: of two accesses from different host threads at
+// least one sees the other.
+//
+//===----------------------------------------------------------------------===//
+
+#include "runtime/devices/emulator/Order.h"
+
+#include <algorithm>
+#include <atomic>
+
+namespace quipu::emulator {
+namespace {
+
+std::string whoText(const Warp &warp, Cell cell, bool isShared) {
+  uint32_t who = whoOf(cell);
+  std::string text = who < whoWarp ? "thread " + std::to_string(who)
+                     : who == whoCrowd
+                         ? "several warps"
+                         : "warp " + std::to_string(who - whoWarp);
+  if (isShared || blockOf(cell) == warp.block->index)
+    return text;
+  if (blockOf(cell) == anyBlock)
+    return "several blocks";
+  return text + " of block " + std::to_string(blockOf(cell));
+}
+
+/// Whether the event of `cell` (of this launch) is before what `lane` does now.
+bool isOrdered(const Warp &warp, Cell cell, bool isShared, uint32_t lane) {
+  const Program &program = *warp.block->launch->program;
+  uint32_t who = whoOf(cell);
+  uint64_t clock = isShared ? sharedClockOf(cell) : clockOf(cell);
+  if (!isShared) {
+    uint32_t block = blockOf(cell);
+    if (block == anyBlock)
+      return program.hasBlockSync;
+    if (block != warp.block->index)
+      return who == whoCrowd
+                 ? program.hasBlockSync
+                 : warp.known.contains(block, warpOfWho(who), clock);
+    if (clock == stoppedClock)
+      return true;
+  }
+  if (clock < warp.floor)
+    return true;
+  if (who == whoCrowd)
+    return program.hasPartialBarriers || (!isShared && program.hasBlockSync);
+  uint32_t other = warpOfWho(who);
+  if (other != warp.index)
+    return clock < warp.seen[other];
+  if (who < whoWarp && who == warp.index * 32 + lane)
+    return true;
+  return clock < warp.laneFloor;
+}
+
+void reportRace(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+                Cell other, bool isWrite, bool otherIsWrite, uint32_t lane) {
+  std::string where =
+      place.isShared
+          ? "shared memory + " + std::to_string(offset)
+          : warp.block->launch->memory->describe(place.address + offset);
+  report(warp, op, place.isShared ? Check::sharedRace : Check::globalRace,
+         lane < uint32_t(laneCount) ? lane : 0,
+         std::string(isWrite ? "write" : "read") + " at " + where +
+             " is not ordered after a " + (otherIsWrite ? "write" : "read") +
+             " by " + whoText(warp, other, place.isShared));
+}
+
+/// Cells at or above are of this launch (shared: not before everyone).
+Cell newCells(const Warp &warp, bool isShared) {
+  return isShared ? warp.block->floorCell
+                  : warp.block->launch->number << launchShift;
+}
+
+Cell load(Cell &cell) { return __atomic_load_n(&cell, __ATOMIC_RELAXED); }
+
+/// The read cell after a read `mine` where `old` was.
+Cell mergedRead(const Warp &warp, Cell old, Cell mine, bool isShared,
+                uint32_t lane) {
+  if (old < newCells(warp, isShared) || whoOf(old) == whoOf(mine))
+    if (isShared || old < newCells(warp, false) ||
+        blockOf(old) == blockOf(mine))
+      return mine;
+  if (!isShared && blockOf(old) != blockOf(mine))
+    return (mine >> launchShift << launchShift) |
+           uint64_t(anyBlock) << blockShift | uint64_t(whoCrowd) << whoShift;
+  if (isOrdered(warp, old, isShared, lane))
+    return mine;
+  constexpr Cell whoField = Cell(0x7ff) << whoShift;
+  Cell merged = std::max(old, mine) & ~whoField;
+  if (whoOf(old) != whoCrowd && whoOf(mine) != whoCrowd &&
+      warpOfWho(whoOf(old)) == warpOfWho(whoOf(mine)))
+    return merged | Cell(whoWarp + warp.index) << whoShift;
+  // Of a crowd the least clock is kept: one value for all in a barrier phase.
+  return (std::min(old, mine) & ~whoField) | whoField;
+}
+
+void markReads(Warp &warp, Cell *cells, uint64_t count, Cell mine,
+               bool isShared, uint32_t lane) {
+  for (uint64_t i = 0; i < count; ++i) {
+    Cell old = load(cells[i]);
+    if (old == mine || (whoOf(old) == whoCrowd && old >= mine))
+      continue;
+    Cell merged = mergedRead(warp, old, mine, isShared, lane);
+    if (merged != old)
+      __atomic_store_n(&cells[i], merged, __ATOMIC_RELAXED);
+  }
+}
+
+void checkWrites(Warp &warp, const Op &op, const Place &place, uint64_t first,
+                 uint64_t count, uint32_t lane) {
+  for (uint64_t i = first; i < first + count; ++i) {
+    Cell cell = load(place.shadow.writes[i]);
+    if (cell >= newCells(warp, place.isShared) &&
+        !isOrdered(warp, cell, place.isShared, lane)) {
+      reportRace(warp, op, place, 2 * i, cell, false, true, lane);
+      return;
+    }
+  }
+}
+
+/// Whether all of these cells are of earlier launches and wholly defined.
+enum class Past { clean, defined, mixed };
+Past lookBack(const Warp &warp, const Place &place, uint64_t first,
+              uint64_t count) {
+  Cell least, greatest, bits;
+  warp.lanes->scan(place.shadow.writes + first, count, &least, &greatest,
+                   &bits);
+  if (least < place.shadow.definedFrom || (bits & undefinedBits))
+    return Past::mixed;
+  return greatest < newCells(warp, place.isShared) ? Past::clean
+                                                   : Past::defined;
+}
+
+} // namespace
+
+Cell cellOf(const Warp &warp, bool isShared, uint32_t lane) {
+  uint32_t who = lane < uint32_t(laneCount) ? warp.index * 32 + lane
+                                            : whoWarp + warp.index;
+  Cell cell = Cell(who) << whoShift;
+  if (isShared)
+    return cell | warp.block->generation << launchShift |
+           warp.clock << clockShift;
+  uint64_t clock = std::min<uint64_t>(warp.clock, stoppedClock);
+  return cell | warp.block->launch->number << launchShift |
+         uint64_t(warp.block->index) << blockShift | clock << clockShift;
+}
+
+bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+              uint64_t bytes, uint32_t lane) {
+  if (!place.shadow.writes)
+    return true;
+  uint64_t first = offset / 2, count = (offset + bytes + 1) / 2 - first;
+  markReads(warp, place.shadow.reads + first, count,
+            cellOf(warp, place.isShared, lane), place.isShared, lane);
+  if (!place.isShared)
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  Past past = lookBack(warp, place, first, count);
+  if (past != Past::clean)
+    checkWrites(warp, op, place, first, count, lane);
+  return past != Past::mixed || undefinedBytes(place, offset, bytes) == 0;
+}
+
+bool noteReads(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+               uint64_t bytes) {
+  if (!place.shadow.writes)
+    return true;
+  uint64_t first = offset / 2, count = bytes * laneCount / 2;
+  Cell *reads = place.shadow.reads + first;
+  // Already read by several blocks (or, of shared memory, by several warps).
+  if (!warp.lanes->allEqual(reads, count, reads[0]) ||
+      whoOf(reads[0]) != whoCrowd ||
+      reads[0] < newCells(warp, place.isShared) ||
+      !(place.isShared || blockOf(reads[0]) == anyBlock))
+    for (uint32_t lane = 0; lane < uint32_t(laneCount); ++lane)
+      markReads(warp, reads + lane * bytes / 2, bytes / 2,
+                cellOf(warp, place.isShared, lane), place.isShared, lane);
+  if (!place.isShared)
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  Past past = lookBack(warp, place, first, count);
+  if (past != Past::clean)
+    for (uint32_t lane = 0; lane < uint32_t(laneCount); ++lane)
+      checkWrites(warp, op, place, first + lane * bytes / 2, bytes / 2, lane);
+  return past != Past::mixed;
+}
+
+void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+               uint64_t bytes, uint32_t lane, uint64_t undefined) {
+  if (!place.shadow.writes)
+    return;
+  Cell mine = cellOf(warp, place.isShared, lane);
+  Cell fresh = newCells(warp, place.isShared);
+  bool isRacing = false;
+  for (uint64_t byte = offset; byte < offset + bytes;) {
+    uint64_t cell = byte / 2;
+    bool isHalf = (byte & 1) || byte + 1 == offset + bytes;
+    uint64_t bits = undefined >> (byte - offset) & 3;
+    Cell &place2 = place.shadow.writes[cell];
+    if (isHalf) { // the other byte stays as defined as it was
+      Cell old = load(place2);
+      uint64_t other = old < place.shadow.definedFrom ? 3 : old & 3;
+      bits =
+          byte & 1 ? (other & 1) | (bits & 1) << 1 : (other & 2) | (bits & 1);
+    }
+    Cell old = place.isShared ? std::exchange(place2, mine | bits)
+                              : __atomic_exchange_n(&place2, mine | bits,
+                                                    __ATOMIC_SEQ_CST);
+    Cell read = load(place.shadow.reads[cell]);
+    // Neighbouring single bytes may belong to different threads.
+    if (!isHalf && !isRacing) {
+      bool isOld = old < fresh || isOrdered(warp, old, place.isShared, lane);
+      bool isRead =
+          read >= fresh && !isOrdered(warp, read, place.isShared, lane);
+      isRacing = !isOld || isRead;
+      if (isRacing)
+        reportRace(warp, op, place, byte, isOld ? read : old, true, !isOld,
+                   lane);
+    }
+    byte += isHalf ? 1 : 2;
+  }
+}
+
+void noteAtomic(Warp &warp, const Place &place, uint64_t offset, uint64_t bytes,
+                uint32_t lane) {
+  if (!place.shadow.writes)
+    return;
+  Cell mine = cellOf(warp, place.isShared, lane);
+  for (uint64_t cell = offset / 2; cell < (offset + bytes + 1) / 2; ++cell)
+    __atomic_store_n(&place.shadow.writes[cell], mine, __ATOMIC_RELAXED);
+}
+
+uint64_t undefinedBytes(const Place &place, uint64_t offset, uint64_t bytes) {
+  uint64_t undefined = 0;
+  if (!place.shadow.writes)
+    return 0;
+  for (uint64_t byte = 0; byte < bytes; ++byte) {
+    Cell cell = place.shadow.writes[(offset + byte) / 2];
+    bool isBad =
+        cell < place.shadow.definedFrom || (cell >> ((offset + byte) & 1) & 1);
+    undefined |= uint64_t(isBad) << byte;
+  }
+  return undefined;
+}
+
+KnownClocks everythingKnown(Warp &warp) {
+  KnownClocks all = warp.known;
+  uint32_t block = warp.block->index;
+  all.add(block, KnownClocks::everyWarp, warp.floor);
+  for (uint32_t other = 0; other < warp.seen.size(); ++other)
+    if (warp.seen[other] > warp.floor)
+      all.add(block, other, warp.seen[other]);
+  all.add(block, warp.index, warp.clock + 1);
+  ++warp.clock; // what comes after the release is not part of it
+  return all;
+}
+
+void learn(Warp &warp, const KnownClocks &clocks) {
+  uint32_t own = warp.block->index;
+  clocks.forEach([&](uint32_t block, uint32_t other, uint64_t clock) {
+    if (block != own)
+      warp.known.add(block, other, clock);
+    else if (other == KnownClocks::everyWarp)
+      for (uint64_t &seen : warp.seen)
+        seen = std::max(seen, clock);
+    else if (other != warp.index)
+      warp.seen[other] = std::max(warp.seen[other], clock);
+  });
+}
+
+void releaseTo(Warp &warp, SyncTable &table, uint64_t address, bool isRelease) {
+  if (isRelease)
+    table.release(address, everythingKnown(warp));
+  else if (warp.hasFenced)
+    table.release(address, warp.released);
+}
+
+void acquireFrom(Warp &warp, SyncTable &table, uint64_t address,
+                 bool isAcquire) {
+  KnownClocks clocks;
+  table.acquire(address, clocks);
+  if (clocks.empty())
+    return;
+  if (isAcquire)
+    learn(warp, clocks);
+  else
+    warp.observed.join(clocks);
+}
+
+} // namespace quipu::emulator

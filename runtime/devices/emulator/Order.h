@@ -1,0 +1,63 @@
+//===- Order.h - Which accesses are ordered ---------------------*- C++ -*-===//
+//
+// Happens-before, from bar.sync, bar.warp.sync, mbarriers, release and acquire,
+// and fences around relaxed accesses; not from shuffles or volatile polling. A
+// warp's clock advances at each of them. An event of warp v with clock c is
+// before what warp w does now if c < w.floor (a barrier of the block lies
+// between) or c < w.seen[v]; between lanes of one warp, if c < w.laneFloor.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUIPU_RUNTIME_DEVICES_EMULATOR_ORDER_H
+#define QUIPU_RUNTIME_DEVICES_EMULATOR_ORDER_H
+
+#include "runtime/devices/emulator/Warp.h"
+
+namespace quipu::emulator {
+
+/// A piece of memory with its shadow, as one access sees it.
+struct Place {
+  Shadow shadow;
+  bool isShared = false;
+  uint64_t address = 0; // of offset 0, as reports show it
+};
+
+/// The cell of an access that `lane` makes now.
+Cell cellOf(const Warp &warp, bool isShared, uint32_t lane);
+
+/// Notes reads of bytes [offset, offset + bytes) by `lane` (of every lane of
+/// the warp for laneCount) and checks them against unordered writes. Returns
+/// whether all bytes are defined.
+bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+              uint64_t bytes, uint32_t lane);
+
+/// As above for every lane l of 32, at offset + l * bytes.
+bool noteReads(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+               uint64_t bytes);
+
+/// Notes a write and checks it against unordered accesses; bit b of `undefined`
+/// for an undefined byte b.
+void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+               uint64_t bytes, uint32_t lane, uint64_t undefined);
+
+/// Notes a strong or atomic write: those do not race with each other.
+void noteAtomic(Warp &warp, const Place &place, uint64_t offset, uint64_t bytes,
+                uint32_t lane);
+
+/// Bit b for an undefined byte b of at most 64.
+uint64_t undefinedBytes(const Place &place, uint64_t offset, uint64_t bytes);
+
+/// Everything that `warp` knows, its own past included, for others to acquire.
+KnownClocks everythingKnown(Warp &warp);
+/// Makes known what others released.
+void learn(Warp &warp, const KnownClocks &clocks);
+
+/// What an access with release (or after a fence), and one with acquire (or
+/// before a fence), does for the order of warps. `address` is a place's own.
+void releaseTo(Warp &warp, SyncTable &table, uint64_t address, bool isRelease);
+void acquireFrom(Warp &warp, SyncTable &table, uint64_t address,
+                 bool isAcquire);
+
+} // namespace quipu::emulator
+
+#endif // QUIPU_RUNTIME_DEVICES_EMULATOR_ORDER_H

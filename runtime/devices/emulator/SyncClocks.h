@@ -1,0 +1,75 @@
+//===- SyncClocks.h - What blocks know of each other ------------*- C++ -*-===//
+//
+// Happens-before between blocks comes from release and acquire on some word of
+// memory. A released word carries the clocks of all that was known before it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUIPU_RUNTIME_DEVICES_EMULATOR_SYNCCLOCKS_H
+#define QUIPU_RUNTIME_DEVICES_EMULATOR_SYNCCLOCKS_H
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+
+namespace quipu::emulator {
+
+/// By block * 64 + warp (63: every warp): the events of that warp with a lesser
+/// clock are known.
+class KnownClocks {
+public:
+  static constexpr uint32_t everyWarp = 63;
+
+  void add(uint32_t block, uint32_t warp, uint64_t clock) {
+    uint64_t &known = clocks[uint64_t(block) * 64 + warp];
+    known = known < clock ? clock : known;
+  }
+  void join(const KnownClocks &other) {
+    for (const auto &[key, clock] : other.clocks) {
+      uint64_t &known = clocks[key];
+      known = known < clock ? clock : known;
+    }
+  }
+  bool contains(uint32_t block, uint32_t warp, uint64_t clock) const {
+    return below(block, warp, clock) || below(block, everyWarp, clock);
+  }
+  bool empty() const { return clocks.empty(); }
+  void clear() { clocks.clear(); }
+
+  template <typename F> void forEach(F f) const {
+    for (const auto &[key, clock] : clocks)
+      f(uint32_t(key / 64), uint32_t(key % 64), clock);
+  }
+
+private:
+  bool below(uint32_t block, uint32_t warp, uint64_t clock) const {
+    auto found = clocks.find(uint64_t(block) * 64 + warp);
+    return found != clocks.end() && clock < found->second;
+  }
+
+  std::map<uint64_t, uint64_t> clocks;
+};
+
+/// The clocks that words of memory carry. Used by several host threads.
+class SyncTable {
+public:
+  void release(uint64_t address, const KnownClocks &clocks) {
+    std::lock_guard lock(mutex);
+    words[address].join(clocks);
+  }
+  void acquire(uint64_t address, KnownClocks &into) {
+    std::lock_guard lock(mutex);
+    auto found = words.find(address);
+    if (found != words.end())
+      into.join(found->second);
+  }
+  void clear() { words.clear(); }
+
+private:
+  std::mutex mutex;
+  std::map<uint64_t, KnownClocks> words;
+};
+
+} // namespace quipu::emulator
+
+#endif // QUIPU_RUNTIME_DEVICES_EMULATOR_SYNCCLOCKS_H

@@ -1,0 +1,166 @@
+//===- Warp.h - The state of warps, blocks and a launch ---------*- C++ -*-===//
+//
+// Blocks are resumable: all that a warp knows is in these structures, so that a
+// host thread may leave a block that waits for another and return to it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUIPU_RUNTIME_DEVICES_EMULATOR_WARP_H
+#define QUIPU_RUNTIME_DEVICES_EMULATOR_WARP_H
+
+#include "runtime/devices/emulator/Memory.h"
+#include "runtime/devices/emulator/Program.h"
+#include "runtime/devices/emulator/SyncClocks.h"
+
+#include <deque>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+
+namespace quipu::emulator {
+
+struct Block;
+inline constexpr uint32_t allLanes = 0xffffffff;
+inline constexpr uint32_t noOp = ptx::noInstruction;
+
+/// What all host threads of a launch share.
+struct Launch {
+  const Program *program = nullptr;
+  LaunchShape shape;
+  std::span<const std::byte> parameters;
+  Memory *memory = nullptr;
+  const Options *options = nullptr;
+  uint64_t number = 0; // in the launch field of cells
+  uint32_t sharedBytes = 0;
+  uint32_t threads = 0, warps = 0; // of a block
+  SyncTable syncs;                 // of global memory
+
+  std::atomic<int64_t> nextBlock{0}, blocksLeft{0};
+  std::atomic<int64_t> instructions{0};
+  std::atomic<bool> stop{false};
+
+  std::mutex mutex; // of the two below
+  std::vector<Report> reports;
+  std::set<std::pair<const Op *, Check>> reported;
+};
+
+/// What one host thread counts.
+struct Worker {
+  Launch *launch = nullptr;
+  Counters counters;
+  uint64_t random = 0; // state of the interleaving; 0: in order
+  int64_t executed = 0;
+};
+
+/// A cp.async of a warp that has not been waited for.
+struct AsyncCopy {
+  const Op *op;
+  uint32_t mask;
+  uint8_t bytes;                  // of each lane, 4, 8 or 16
+  uint32_t to[laneCount];         // offset into shared memory
+  uint16_t undefined[laneCount];  // a bit for each byte
+  std::byte data[laneCount * 16]; // lane after lane
+};
+
+struct Warp {
+  enum class State : uint8_t { running, waiting, done };
+  struct Level {
+    uint32_t pc, mask, reconverge;
+  };
+
+  // What handlers touch most comes first.
+  std::byte *file = nullptr;
+  uint32_t *undefined = nullptr;          // (slots): lanes, a bit each
+  uint8_t (*detail)[laneCount] = nullptr; // (slots): bytes, a bit each
+  const LaneSet *lanes = nullptr;
+  const Row *rows = nullptr; // Program::rows
+  uint32_t pc = 0, active = 0;
+  uint32_t exited = 0; // and lanes that were never there
+  uint32_t index = 0;  // in the block
+  Block *block = nullptr;
+  Worker *worker = nullptr;
+  State state = State::running;
+  uint32_t barrier = 0;     // that is waited at
+  uint32_t waitingLine = 0; // of the barrier instruction
+  uint32_t lastFence = 0;
+  std::vector<Level> stack; // [0] is the whole warp
+
+  // Order of events: see Order.h.
+  uint64_t clock = 1, floor = 1, laneFloor = 1;
+  std::vector<uint64_t> seen; // (warps): their events below are before ours
+  KnownClocks known;          // of other blocks
+  KnownClocks released;       // what the last fence made ready to publish
+  KnownClocks observed;       // what a fence would make known
+  bool hasFenced = false;
+
+  std::deque<std::vector<AsyncCopy>> groups; // committed, oldest first
+  std::vector<AsyncCopy> open;               // not yet committed
+
+  std::vector<std::byte> local; // (lanes, local bytes)
+  std::vector<uint8_t> localDefined;
+
+  std::vector<std::byte> storage; // of file, undefined and detail
+
+  template <typename T> T *row(const Row &row) const {
+    return reinterpret_cast<T *>(file + row.offset);
+  }
+  uint32_t &predicate(const Row &row) const {
+    return *this->row<uint32_t>(row);
+  }
+};
+
+/// A named barrier.
+struct Barrier {
+  uint32_t expected = 0; // threads; 0: nobody is there
+  uint32_t arrived = 0;  // threads
+  uint32_t waiting = 0;  // warps, a bit each
+  uint32_t joined = 0;   // warps, a bit each: waiting or only arrived
+  uint64_t clock = 0;    // greatest of those that joined
+  std::vector<uint64_t> seen;
+  KnownClocks known;
+  uint32_t line = 0;
+  uint32_t reduced[3] = {}; // barRed: and, or, popc
+};
+
+/// An mbarrier object, by its offset in shared memory.
+struct Mbarrier {
+  uint32_t count = 0;   // arrivals that a phase takes
+  uint32_t pending = 0; // of the current phase
+  int64_t bytes = 0;    // of bulk copies, still to come
+  uint64_t phase = 0;
+  std::vector<uint64_t> seen, nextSeen; // of the last phase, of the current
+};
+
+struct Block {
+  Launch *launch = nullptr;
+  uint32_t index = 0;
+  Extent at; // ctaid
+  std::vector<Warp> warps;
+  AnonymousMemory shared, writeCells, readCells;
+  Shadow shadow;
+  uint64_t generation = 0; // in the launch field of the shared shadow's cells
+  uint64_t floorCell = 0;  // shared cells below are ordered before everyone
+  Barrier barriers[16];
+  std::unordered_map<uint32_t, Mbarrier> mbarriers;
+  SyncTable syncs;      // of shared memory
+  uint32_t running = 0; // warps, a bit each
+};
+
+/// Puts a block at its start. Its storage is kept from the block before.
+Result<void> startBlock(Block &block, Launch &launch, Worker &worker,
+                        uint32_t index);
+
+/// Runs a block until it ends (true) or has used its turn.
+bool runBlock(Block &block, Worker &worker);
+
+/// Notes a finding of `lane` at an instruction, once for each instruction and
+/// check; ends the launch when there are enough.
+void report(Warp &warp, const Op &op, Check check, uint32_t lane,
+            const std::string &detail);
+
+/// Removes lanes that have ended; Flow::done once none is left.
+Flow endLanes(Warp &warp, uint32_t mask);
+
+} // namespace quipu::emulator
+
+#endif // QUIPU_RUNTIME_DEVICES_EMULATOR_WARP_H

@@ -11,6 +11,7 @@
 #include "compiler/Registration.h"
 #include "compiler/cpu/CpuImage.h"
 #include "compiler/nvptx/GeneratePtx.h"
+#include "dialects/kernel/Tiling.h"
 #include "frontends/graph/GraphBuilder.h"
 #include "kernels/cpu/Emitter.h"
 #include "kernels/nvptx/Emitter.h"
@@ -231,7 +232,7 @@ void Compilation::recordArithmetic(plan::Plan &plan, TargetChoice target) {
       continue;
     }
     llvm::StringRef name = kernel.name;
-    name.consume_back(".merge");
+    name.consume_back(kernel::mergeSuffix);
     auto function = symbols.lookup<func::FuncOp>(name);
     kernel::ScheduleAttr schedule =
         scheduleFor(&function.getBody().front().front(), target);

@@ -39,7 +39,7 @@ std::vector<std::string> quipu::kernelNames(ModuleOp module) {
   for (func::FuncOp function : kernelFunctions(module)) {
     names.push_back(function.getSymName().str());
     if (kernel::hasMerge(&function.getBody().front().front()))
-      names.push_back((function.getSymName() + ".merge").str());
+      names.push_back((function.getSymName() + kernel::mergeSuffix).str());
   }
   return names;
 }
@@ -157,7 +157,7 @@ plan::Plan quipu::exportPlan(ModuleOp module) {
     std::string name = function.getSymName().str();
     for (const std::string &each :
          kernel::hasMerge(skeleton)
-             ? std::vector<std::string>{name, name + ".merge"}
+             ? std::vector<std::string>{name, name + kernel::mergeSuffix.str()}
              : std::vector<std::string>{name}) {
       kernelIndex[each] = result.kernels.size();
       plan::Kernel &kernel = result.kernels.emplace_back();

@@ -101,6 +101,21 @@ createTargetMachine(const GpuTarget &target) {
       llvm::CodeGenOptLevel::Aggressive));
 }
 
+/// Says in the nvvm dialect's way which functions are entries; it wants that of
+/// llvm.func alone.
+static void markEntries(ModuleOp lowered) {
+  for (auto function : lowered.getOps<LLVM::LLVMFuncOp>()) {
+    auto threads = function->getAttrOfType<IntegerAttr>(blockThreadsAttrName);
+    if (!threads)
+      continue;
+    Builder b(lowered.getContext());
+    function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                      b.getUnitAttr());
+    function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
+                      b.getDenseI32ArrayAttr(int32_t(threads.getInt())));
+  }
+}
+
 /// Lowers a copy of `emitted` to optimized LLVM IR.
 static Expected<Translated> translate(ModuleOp emitted,
                                       const GpuTarget &target) {
@@ -109,6 +124,7 @@ static Expected<Translated> translate(ModuleOp emitted,
   buildLowerToNvvm(manager);
   if (failed(manager.run(*lowered)))
     return llvm::createStringError("cannot lower kernels to the nvvm dialect");
+  markEntries(*lowered);
   auto machine = createTargetMachine(target);
   if (!machine)
     return machine.takeError();

@@ -36,6 +36,10 @@ int64_t rowTiles(mlir::Operation *skeleton);
 /// takes one more buffer after its results, of partialBytes.
 bool hasMerge(mlir::Operation *skeleton);
 
+/// What the second launch's kernel is called: the first's name and this. A name
+/// that PTX takes as well.
+inline constexpr llvm::StringLiteral mergeSuffix = "_merge";
+
 /// Bytes of partial results for up to `leading` tokens or rows.
 ///   argmax: (leading, rowTiles) of {f32 value, i32 index}
 ///   attention_decode: f32 (leading, query heads, maxSplits, head_dim + 2):

@@ -16,7 +16,7 @@
 
 namespace quipu::cpu {
 
-/// Emits @kernel and @kernel.merge.
+/// Emits @kernel and @kernel_merge.
 mlir::LogicalResult emitAttentionDecode(kernel::AttentionDecodeOp op,
                                         mlir::func::FuncOp kernel,
                                         const CpuVariant &variant,

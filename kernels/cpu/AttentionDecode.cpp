@@ -19,6 +19,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/kernel/Tiling.h"
 #include "kernels/cpu/Attention.h"
 #include "kernels/cpu/PagedAttention.h"
 
@@ -379,7 +380,7 @@ LogicalResult cpu::emitAttentionDecode(kernel::AttentionDecodeOp op,
   DecodeEmitter(main, op, *sizes).emit();
   main.finish();
 
-  KernelFunction merge(kernel, ".merge", variant, module);
+  KernelFunction merge(kernel, kernel::mergeSuffix, variant, module);
   Value several = merge.less(merge.i64(1), merge.dim(Dim::splits));
   merge.when(several, [&] {
     merge.loop(merge.begin(), merge.end(), 1, [&](Value token) {

@@ -32,7 +32,7 @@ inline constexpr llvm::StringLiteral scratchBytesAttrName =
 /// addresses of the function's arguments in order (a KV cache is two: keys,
 /// values), for attention_prefill the work list, then of its results (but KV
 /// caches), then of the partials where kernel::hasMerge. In that case
-/// @matvec_0.merge, with the same arguments, is emitted too; its tiles are
+/// @matvec_0_merge, with the same arguments, is emitted too; its tiles are
 /// tokens or rows. Decoders are looked up in `kernel`'s module. The skeleton
 /// has a complete schedule. Fails with an error at the op when a form is not
 /// supported.

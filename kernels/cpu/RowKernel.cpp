@@ -128,7 +128,7 @@ void RowKernel::finishToken(const Tile &tile, Value token, Value scale,
 
 void cpu::emitArgmaxMerge(Operation *op, func::FuncOp kernel,
                           const CpuVariant &variant, ModuleOp module) {
-  KernelFunction f(kernel, ".merge", variant, module);
+  KernelFunction f(kernel, kernel::mergeSuffix, variant, module);
   int64_t all = kernel::rowTiles(op), before = 0, count = 0;
   unsigned result = 0;
   for (const auto &segment : makeSegments(f, op)) {

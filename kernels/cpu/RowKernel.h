@@ -62,7 +62,7 @@ private:
                 llvm::function_ref<void(const Tile &)> tile);
 };
 
-/// Emits @kernel.merge for a skeleton with an argmax segment: its tiles are
+/// Emits @kernel_merge for a skeleton with an argmax segment: its tiles are
 /// tokens or rows, each the largest of the row tiles' partial results.
 void emitArgmaxMerge(mlir::Operation *op, mlir::func::FuncOp kernel,
                      const CpuVariant &variant, mlir::ModuleOp module);

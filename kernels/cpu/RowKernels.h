@@ -1,6 +1,6 @@
 //===- RowKernels.h - Row skeletons as CPU code -----------------*- C++ -*-===//
 //
-// Emitters of matvec, matmul and rowwise. Each makes @kernel, and @kernel.merge
+// Emitters of matvec, matmul and rowwise. Each makes @kernel, and @kernel_merge
 // where kernel::hasMerge.
 //
 //===----------------------------------------------------------------------===//

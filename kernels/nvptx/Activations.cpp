@@ -55,7 +55,8 @@ SmallVector<Value> Activations::load(Value row, Value at, int64_t count) {
 SmallVector<Value> Activations::decode(Value row, Value index) {
   auto decoder = SymbolTable::lookupNearestSymbolFrom<kernel::DecoderOp>(
       prologue, prologue.getDecoderAttr());
-  return decodeBlock(f, decoder, row, index);
+  BlockDecoder block(f, decoder, row, index);
+  return block.elements(0, block.size());
 }
 
 bool Activations::hasMap() { return !prologue.getMap().empty(); }

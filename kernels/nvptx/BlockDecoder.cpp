@@ -1,15 +1,14 @@
 //===- BlockDecoder.cpp - Quantized blocks on a GPU -----------------------===//
 //
-// Clones the decoder's region, whose byte vectors LLVM takes apart. Blocks have
-// sizes such as 18 bytes, so their bytes are loaded one or two at a time.
+// Clones what computes an element out of the decoder's region, whose byte
+// vectors LLVM takes apart. Blocks have sizes such as 18 bytes, so their bytes
+// are loaded one or two at a time.
 //
 //===----------------------------------------------------------------------===//
 
 #include "kernels/nvptx/BlockDecoder.h"
 
 #include "dialects/llama/StoredTypes.h"
-
-#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 using namespace quipu;
@@ -21,37 +20,53 @@ static int64_t commonAlignment(int64_t left, int64_t right) {
   return both & -both;
 }
 
-SmallVector<Value> gpu::decodeBlock(KernelFunction &f,
-                                    kernel::DecoderOp decoder, Value row,
-                                    Value index) {
-  int64_t bytes = blockBytes(*llama::elementType(decoder.getType()));
-  Value block = f.element(row, index, bytes);
-  Block &body = decoder.getBody().front();
-  IRMapping map;
-  for (Operation &op : body.without_terminator()) {
-    if (auto load = dyn_cast<kernel::BlockLoadOp>(op)) {
-      int64_t alignment = commonAlignment(bytes, int64_t(load.getOffset()));
-      map.map(load.getResult(),
-              f.load(load.getType(), f.at(block, load.getOffset()),
-                     std::min<int64_t>(alignment, 16)));
-      continue;
-    }
-    f.b.clone(op, map);
+BlockDecoder::BlockDecoder(KernelFunction &f, kernel::DecoderOp decoder,
+                           Value row, Value index)
+    : f(f), decoder(decoder),
+      bytes(blockBytes(*llama::elementType(decoder.getType()))),
+      block(f.element(row, index, bytes)) {}
+
+int64_t BlockDecoder::size() const {
+  return blockElements(
+      *llama::elementType(kernel::DecoderOp(decoder).getType()));
+}
+
+/// Clones what computes `value`, once.
+Value BlockDecoder::inlined(Value value) {
+  if (Value known = map.lookupOrNull(value))
+    return known;
+  Operation *op = value.getDefiningOp();
+  if (auto load = dyn_cast<kernel::BlockLoadOp>(op)) {
+    int64_t alignment = commonAlignment(bytes, int64_t(load.getOffset()));
+    map.map(value, f.load(load.getType(), f.at(block, load.getOffset()),
+                          std::min<int64_t>(alignment, 16)));
+    return map.lookup(value);
   }
-  auto decoded = cast<kernel::DecodedOp>(body.getTerminator());
-  SmallVector<Value> elements;
+  for (Value operand : op->getOperands())
+    inlined(operand);
+  f.b.clone(*op, map);
+  return map.lookup(value);
+}
+
+SmallVector<Value> BlockDecoder::elements(int64_t first, int64_t count) {
+  auto decoded =
+      cast<kernel::DecodedOp>(decoder.getBody().front().getTerminator());
+  SmallVector<Value> result;
+  int64_t before = 0;
   for (auto [part, quants] : llvm::enumerate(decoded.getQuants())) {
-    Value scale = map.lookup(decoded.getScales()[part]);
-    auto type = cast<VectorType>(quants.getType());
-    for (int64_t i = 0; i < type.getNumElements(); ++i) {
-      Value quant = f.slice(map.lookup(quants), i, 1);
-      Value number =
-          arith::SIToFPOp::create(f.b, f.b.getF32Type(), quant).getResult();
-      elements.push_back(
+    int64_t length = cast<VectorType>(quants.getType()).getNumElements();
+    int64_t from = std::max(first, before);
+    int64_t to = std::min(first + count, before + length);
+    for (int64_t i = from; i < to; ++i) {
+      Value quant = f.slice(inlined(quants), i - before, 1);
+      Value number = arith::SIToFPOp::create(f.b, f.b.getF32Type(), quant);
+      Value scale = inlined(decoded.getScales()[part]);
+      result.push_back(
           decoded.getOffsets().empty()
               ? arith::MulFOp::create(f.b, number, scale).getResult()
-              : f.fma(number, scale, map.lookup(decoded.getOffsets()[part])));
+              : f.fma(number, scale, inlined(decoded.getOffsets()[part])));
     }
+    before += length;
   }
-  return elements;
+  return result;
 }

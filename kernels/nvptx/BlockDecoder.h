@@ -10,13 +10,33 @@
 
 #include "kernels/nvptx/KernelFunction.h"
 
+#include "mlir/IR/IRMapping.h"
+
 namespace quipu::gpu {
 
-/// All elements, in order and as f32, of block `index` (i32) of the row of
-/// `decoder`'s format at `row`, in global or shared memory.
-llvm::SmallVector<mlir::Value> decodeBlock(KernelFunction &f,
-                                           kernel::DecoderOp decoder,
-                                           mlir::Value row, mlir::Value index);
+/// One block being decoded at the current insertion point, which must dominate
+/// every later use of this object. Only what is asked for becomes code.
+class BlockDecoder {
+public:
+  /// Block `index` (i32) of a row of `decoder`'s format at `row`, in global or
+  /// shared memory.
+  BlockDecoder(KernelFunction &f, kernel::DecoderOp decoder, mlir::Value row,
+               mlir::Value index);
+
+  /// Elements of the block.
+  int64_t size() const;
+  /// Elements [first, first + count), as f32.
+  llvm::SmallVector<mlir::Value> elements(int64_t first, int64_t count);
+
+private:
+  mlir::Value inlined(mlir::Value value);
+
+  KernelFunction &f;
+  kernel::DecoderOp decoder;
+  int64_t bytes;
+  mlir::Value block; // its address
+  mlir::IRMapping map;
+};
 
 } // namespace quipu::gpu
 

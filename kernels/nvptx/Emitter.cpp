@@ -26,6 +26,9 @@ LogicalResult quipu::emitGpuKernel(func::FuncOp kernel, const GpuTarget &target,
   if (!schedule || schedule.getThreads() == 0)
     return skeleton->emitOpError() << "expected a schedule with threads";
   return TypeSwitch<Operation *, LogicalResult>(skeleton)
+      .Case([&](kernel::MatvecOp op) {
+        return gpu::emitMatvec(op, kernel, target, module);
+      })
       .Case([&](kernel::RowwiseOp op) {
         return gpu::emitRowwise(op, kernel, target, module);
       })

@@ -21,6 +21,11 @@ namespace quipu {
 /// dynamic shared memory each block needs.
 inline constexpr llvm::StringLiteral sharedBytesAttrName = "quipu.shared_bytes";
 
+/// Name of the i32 attribute of an emitted function that makes it an entry, to
+/// be run by blocks of so many threads.
+inline constexpr llvm::StringLiteral blockThreadsAttrName =
+    "quipu.block_threads";
+
 /// Emits `kernel` into `module`. A kernel function holds exactly one skeleton
 /// op with a complete schedule, which uses the function's arguments, and
 /// returns its results (see kernels/cpu/Emitter.h for their order).
@@ -28,7 +33,7 @@ inline constexpr llvm::StringLiteral sharedBytesAttrName = "quipu.shared_bytes";
 /// The emitted func.func @matvec_0 takes one !llvm.ptr<1> for each of them and
 /// one for the KernelDims. Block b of a launch with any number of blocks runs
 /// the tiles b, b + blocks, ... of dialects/kernel/Tiling.h. Where
-/// kernel::hasMerge, @matvec_0.merge is emitted too. Fails with an error at the
+/// kernel::hasMerge, @matvec_0_merge is emitted too. Fails with an error at the
 /// op when a form is not supported.
 mlir::LogicalResult emitGpuKernel(mlir::func::FuncOp kernel,
                                   const GpuTarget &target,

@@ -41,8 +41,8 @@ KernelFunction::KernelFunction(func::FuncOp kernel, StringRef suffix,
   b.setInsertionPointToEnd(module.getBody());
   function = func::FuncOp::create(b, (kernel.getName() + suffix).str(),
                                   b.getFunctionType(operands, {}));
-  function->setAttr("nvvm.kernel", b.getUnitAttr());
-  function->setAttr("nvvm.maxntid", b.getDenseI32ArrayAttr(int32_t(threads)));
+  function->setAttr(blockThreadsAttrName,
+                    b.getI32IntegerAttr(int32_t(threads)));
   b.setInsertionPointToStart(function.addEntryBlock());
   // Values of the whole kernel are made before this op, the body follows it.
   entry = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));

@@ -15,6 +15,13 @@
 
 namespace quipu::gpu {
 
+mlir::LogicalResult emitMatvec(kernel::MatvecOp op, mlir::func::FuncOp kernel,
+                               const GpuTarget &target, mlir::ModuleOp module);
+
+/// The merge of a matvec or matmul with an argmax segment.
+void emitArgmaxMerge(mlir::Operation *op, mlir::func::FuncOp kernel,
+                     const GpuTarget &target, mlir::ModuleOp module);
+
 mlir::LogicalResult emitRowwise(kernel::RowwiseOp op, mlir::func::FuncOp kernel,
                                 const GpuTarget &target, mlir::ModuleOp module);
 

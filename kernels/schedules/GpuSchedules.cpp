@@ -7,6 +7,8 @@
 
 #include "kernels/schedules/GpuSchedules.h"
 
+#include "dialects/llama/StoredTypes.h"
+
 #include <algorithm>
 
 using namespace mlir;
@@ -57,11 +59,25 @@ static int64_t totalRows(Operation *skeleton) {
   return rows;
 }
 
+/// Elements of the largest block that a weight of `skeleton` is stored in.
+static int64_t largestBlock(Operation *skeleton) {
+  int64_t elements = 1;
+  for (kernel::SegmentOp segment : kernel::getSegments(skeleton))
+    for (Value weight : segment.getWeights()) {
+      auto type = cast<RankedTensorType>(weight.getType());
+      elements = std::max(
+          elements, blockElements(*llama::elementType(type.getElementType())));
+    }
+  return elements;
+}
+
 static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens) {
   if (isa<kernel::MatvecOp>(skeleton)) {
-    // 4 warps with 4 rows each; fewer partial results where rows are many.
+    // 4 warps with 4 rows each; fewer partial results where rows are many. A
+    // lane that decodes blocks of 256 has registers for one row.
     int64_t rows = totalRows(skeleton) >= 16384 ? 64 : 16;
-    return {.rowTile = rows, .vector = 8, .rowUnroll = 4, .threads = 128};
+    int64_t unroll = largestBlock(skeleton) > 32 ? 1 : 4;
+    return {.rowTile = rows, .vector = 8, .rowUnroll = unroll, .threads = 128};
   }
   if (isa<kernel::MatmulOp>(skeleton)) {
     Arithmetic arithmetic = matmulArithmetic(skeleton);

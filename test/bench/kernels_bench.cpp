@@ -12,7 +12,8 @@
 #include "compiler/cpu/CpuImage.h"
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/cpu/Emitter.h"
-#include "test/kernels/cpu/KernelCase.h"
+#include "test/kernels/cpu/CpuMachine.h"
+#include "test/kernels/cpu/RunKernel.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -171,7 +172,8 @@ Measured measure(const CpuVariant &variant, const char *skeleton,
   auto context = createKernelContext();
   auto module = mlir::parseSourceString<mlir::ModuleOp>(
       product(skeleton, type, n, k), context.get());
-  mlir::func::FuncOp function = scheduledKernel(*module, variant, tokens);
+  mlir::func::FuncOp function =
+      scheduledKernel(*module, CpuMachine(variant), tokens);
   mlir::Operation *op = skeletonOf(function);
   if (const char *sizes = getenv("QUIPU_SCHEDULE")) {
     auto was = kernel::getSchedule(op);

@@ -37,7 +37,7 @@ plan::Plan smallPlan() {
                   {"matvec_0", "matvec", {}, {}},
                   {"attention_0", "attention_decode", {}, {}},
                   {"matvec_1", "matvec", {}, {}},
-                  {"matvec_1.merge", "matvec", {}, {}}};
+                  {"matvec_1_merge", "matvec", {}, {}}};
   plan::Grid tokens = {1, {{Symbol::tokens, 1}}},
              rows = {1, {{Symbol::rows, 1}}};
   plan::Bucket bucket = {"decode", "argmax", 8, 8, 0, 0, {}, {}};

@@ -118,6 +118,8 @@ static Result<void> compile(const CompileCommandOptions &command) {
   CompileOptions options = compileOptions(command.load, model->compile);
   if (!command.targets.empty())
     options.targets = command.targets;
+  else if (command.emit == "ptx" || command.emit == "nvvm")
+    options.targets = {"sm_80"}; // runs on every later GPU
   if (command.context > 0)
     options.context = command.context;
   options.pageSize = command.pageSize;

@@ -206,8 +206,8 @@ LogicalResult StepPlanner::launch(func::CallOp call) {
                            grid(skeleton, /*merge=*/false));
   if (!merges)
     return success();
-  auto mergeName =
-      FlatSymbolRefAttr::get(context, (call.getCallee() + ".merge").str());
+  auto mergeName = FlatSymbolRefAttr::get(
+      context, (call.getCallee() + kernel::mergeSuffix).str());
   planir::LaunchOp::create(builder, call.getLoc(), mergeName, label,
                            argumentsAttr, grid(skeleton, /*merge=*/true));
   return success();

@@ -8,6 +8,7 @@
 #include "test/kernels/cpu/RunKernel.h"
 
 #include "dialects/kernel/Dialect.h"
+#include "dialects/kernel/Tiling.h"
 #include "dialects/llama/Dialect.h"
 #include "kernels/cpu/Emitter.h"
 #include "test/kernels/cpu/GuardedBuffer.h"
@@ -47,7 +48,7 @@ CompiledKernel::CompiledKernel(ModuleOp source, llvm::StringRef name,
     emitted->dump();
     fail("emitted code of " + name + " is invalid");
   }
-  std::string mergeName = (name + ".merge").str();
+  std::string mergeName = (name + kernel::mergeSuffix).str();
   llvm::SmallVector<llvm::StringRef> entries = {name};
   if (emitted->lookupSymbol(mergeName))
     entries.push_back(mergeName);

@@ -15,7 +15,7 @@ llama.param @w : tensor<128x64xf32>
 // CHECK-NEXT: plan.launch @rowwise_1 "select_rows" [#plan.arena<0>, #plan.input<rows>, #plan.arena<512>]
 // CHECK-NEXT: plan.launch @rowwise_2 "rms_norm" [#plan.arena<512>, #plan.param<@gamma>, #plan.arena<0>]
 // CHECK-NEXT: plan.launch @matmul_0 "lm_head" [#plan.arena<0>, #plan.param<@w>, #plan.arena<[[OUT:[0-9]+]]>, #plan.arena<[[PARTIAL:[0-9]+]]>]
-// CHECK-NEXT: plan.launch @matmul_0.merge "lm_head" {{.*}} grid <1, <rows by 1>>
+// CHECK-NEXT: plan.launch @matmul_0_merge "lm_head" {{.*}} grid <1, <rows by 1>>
 // CHECK-NEXT: plan.output "argmax" at [[OUT]] columns 1
 func.func @decode_argmax(
     %tokens: tensor<?xi32>, %positions: tensor<?xi32>, %slots: tensor<?xi32>,

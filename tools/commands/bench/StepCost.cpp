@@ -22,7 +22,7 @@ Cost &Cost::operator+=(const Cost &other) {
 }
 
 static bool isMerge(const plan::Kernel &kernel) {
-  return std::string_view(kernel.name).ends_with(".merge");
+  return std::string_view(kernel.name).ends_with("_merge");
 }
 
 static bool isLinear(const plan::Kernel &kernel) {

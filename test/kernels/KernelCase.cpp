@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "test/kernels/cpu/KernelCase.h"
+#include "test/kernels/KernelCase.h"
 
 #include "base/Dequantize.h"
 #include "base/Quantize.h"
@@ -13,7 +13,6 @@
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
 #include "interpreters/kernel/KernelInterpreter.h"
-#include "kernels/schedules/CpuSchedules.h"
 
 #include "mlir/Parser/Parser.h"
 
@@ -62,13 +61,13 @@ struct Runner {
   std::vector<StepValue> arguments;
   std::vector<std::unique_ptr<Bytes>> memory;
   std::vector<std::unique_ptr<KvMemory>> caches;
-  std::vector<void *> pointers;
+  std::vector<LaunchBuffer> buffers;
   size_t indicesUsed = 0;
 
   float next() { return std::uniform_real_distribution<float>(-1, 1)(random); }
-  Bytes &allocate(int64_t bytes) {
+  Bytes &allocate(int64_t bytes, bool writable = false) {
     memory.push_back(std::make_unique<Bytes>(bytes));
-    pointers.push_back(memory.back()->data());
+    buffers.push_back({memory.back()->data(), bytes, writable});
     return *memory.back();
   }
   void addKv(llama::KvType type);
@@ -85,8 +84,8 @@ void Runner::addKv(llama::KvType type) {
   int64_t bytes = elements * type.getElementType().getIntOrFloatBitWidth() / 8;
   caches.push_back(std::make_unique<KvMemory>(
       KvMemory{type, test.slots, Bytes(bytes), Bytes(bytes)}));
-  pointers.push_back(caches.back()->keys.data());
-  pointers.push_back(caches.back()->values.data());
+  buffers.push_back({caches.back()->keys.data(), bytes, true});
+  buffers.push_back({caches.back()->values.data(), bytes, true});
 }
 
 void Runner::addIndices() {
@@ -181,17 +180,24 @@ Operation *test::skeletonOf(func::FuncOp function) {
   abort();
 }
 
-func::FuncOp test::scheduledKernel(ModuleOp module, const CpuVariant &variant,
+std::unique_ptr<MLIRContext>
+test::createKernelContext(const KernelMachine &machine) {
+  DialectRegistry registry;
+  machine.registerDialects(registry);
+  registry.insert<llama::LlamaDialect, kernel::KernelDialect>();
+  auto context = std::make_unique<MLIRContext>(registry);
+  context->loadAllAvailableDialects();
+  return context;
+}
+
+func::FuncOp test::scheduledKernel(ModuleOp module,
+                                   const KernelMachine &machine,
                                    int64_t maxTokens) {
   for (int type = int(ElementType::q8_0); type <= int(ElementType::q6_k);
        ++type)
     kernel::getOrInsertDecoder(module, ElementType(type));
   func::FuncOp function = *module.getOps<func::FuncOp>().begin();
-  Operation *skeleton = skeletonOf(function);
-  if (!kernel::getSchedule(skeleton))
-    kernel::setSchedule(skeleton, chooseTiles(skeleton, maxTokens));
-  if (kernel::getSchedule(skeleton).getVector() != variant.lanes)
-    kernel::setSchedule(skeleton, chooseVariant(skeleton, variant));
+  machine.schedule(skeletonOf(function), maxTokens);
   return function;
 }
 
@@ -202,15 +208,15 @@ int64_t test::tilesOf(Operation *skeleton, int64_t leading) {
   return tokenTiles * (matrix ? kernel::rowTiles(skeleton) : 1);
 }
 
-double test::relativeError(const KernelCase &test, const CpuVariant &variant) {
-  auto context = createKernelContext();
+double test::relativeError(const KernelCase &test,
+                           const KernelMachine &machine) {
+  auto context = createKernelContext(machine);
   auto module = parseSourceString<ModuleOp>(test.text, context.get());
   if (!module)
     abort();
   func::FuncOp function = scheduledKernel(
-      *module, variant, test.maxTokens ? test.maxTokens : test.tokens);
+      *module, machine, test.maxTokens ? test.maxTokens : test.tokens);
   Operation *skeleton = skeletonOf(function);
-  CompiledKernel kernel(*module, function.getName(), variant);
 
   Runner runner(test);
   for (Type type : function.getArgumentTypes())
@@ -224,19 +230,15 @@ double test::relativeError(const KernelCase &test, const CpuVariant &variant) {
     if (!tensor)
       continue;
     int64_t columns = tensor.getRank() == 2 ? tensor.getDimSize(1) : 1;
-    Bytes &bytes = runner.allocate(test.tokens * columns * 4);
+    Bytes &bytes = runner.allocate(test.tokens * columns * 4, true);
     memset(bytes.data(), 0xff, bytes.size()); // NaN where nothing is stored
     results.push_back(&bytes);
   }
-  if (kernel.hasMerge())
-    runner.allocate(kernel::partialBytes(skeleton, test.tokens, 1));
+  if (kernel::hasMerge(skeleton))
+    runner.allocate(kernel::partialBytes(skeleton, test.tokens, 1), true);
   KernelDims dims{test.tokens, test.tokens, 0, 0, 0, 0};
-  int64_t tiles = tilesOf(skeleton, test.tokens);
-  for (int call = 0; call < test.calls; ++call)
-    kernel.run(runner.pointers, dims, tiles * call / test.calls,
-               tiles * (call + 1) / test.calls);
-  if (kernel.hasMerge())
-    kernel.merge(runner.pointers, dims, 0, test.tokens);
+  machine.run(function, runner.buffers, dims, tilesOf(skeleton, test.tokens),
+              test.calls);
 
   kernel::KernelInterpreterOptions options;
   auto reference = kernel::interpretKernels(function, runner.arguments,

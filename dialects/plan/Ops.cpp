@@ -15,8 +15,6 @@ using namespace mlir;
 using namespace quipu;
 using namespace quipu::planir;
 
-static constexpr llvm::StringLiteral mergeSuffix = ".merge";
-
 //===----------------------------------------------------------------------===//
 // Buckets
 //===----------------------------------------------------------------------===//
@@ -104,7 +102,7 @@ LogicalResult LaunchOp::verify() {
 /// The skeleton of the kernel that `launch` names, or null after an error.
 static Operation *findSkeleton(LaunchOp launch, SymbolTableCollection &tables) {
   StringRef name = launch.getKernel();
-  bool merge = name.consume_back(mergeSuffix);
+  bool merge = name.consume_back(kernel::mergeSuffix);
   auto function = tables.lookupNearestSymbolFrom<func::FuncOp>(
       launch, StringAttr::get(launch.getContext(), name));
   Operation *skeleton = function && !function.isExternal()

@@ -76,7 +76,7 @@ def Plan_LaunchOp : Plan_Op<"launch", [HasParent<"BucketOp">,
   let summary = "runs every tile of a kernel";
   let description = [{
     `kernel` is the function of a skeleton for the bucket's device, or its name
-    with `.merge`, the same with the same arguments: those of the function, in
+    with `_merge`, the same with the same arguments: those of the function, in
     order, a KV cache taking keys, then values; the work list in a prefill; the
     results but KV caches; and partial results, where there is a merge. A factor
     of `one` folds away.

@@ -53,7 +53,7 @@ func.func @project(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> 
 }
 plan.bucket @b "decode" entry "logits" max_tokens 1 max_rows 1 arena 128 {
   // expected-error @below {{expected a kernel with partial results to merge, found kernel.matvec}}
-  plan.launch @project.merge "" [#plan.arena<0>, #plan.arena<0>, #plan.arena<64>] grid <1>
+  plan.launch @project_merge "" [#plan.arena<0>, #plan.arena<0>, #plan.arena<64>] grid <1>
   plan.output "logits" at 0 columns 8
 }
 

@@ -63,9 +63,9 @@ plan.bucket @prefill_logits "prefill" entry "logits" max_tokens 512 max_rows 16 
 // A kernel and its merge, for GPUs.
 // CHECK: plan.bucket @decode_argmax "decode" entry "argmax" max_tokens 8 max_rows 8 arena 64 device gpu {
 // CHECK-NEXT: plan.launch @choose "lm_head" [#plan.input<tokens>, #plan.param<@head>, #plan.arena<0>, #plan.input<slots>] grid <4>
-// CHECK-NEXT: plan.launch @choose.merge "lm_head" [#plan.input<tokens>, #plan.param<@head>, #plan.arena<0>, #plan.input<rows>] grid <1>
+// CHECK-NEXT: plan.launch @choose_merge "lm_head" [#plan.input<tokens>, #plan.param<@head>, #plan.arena<0>, #plan.input<rows>] grid <1>
 plan.bucket @decode_argmax "decode" entry "argmax" max_tokens 8 max_rows 8 arena 64 device gpu {
   plan.launch @choose "lm_head" [#plan.input<tokens>, #plan.param<@head>, #plan.arena<0>, #plan.input<slots>] grid <4>
-  plan.launch @choose.merge "lm_head" [#plan.input<tokens>, #plan.param<@head>, #plan.arena<0>, #plan.input<rows>] grid <1>
+  plan.launch @choose_merge "lm_head" [#plan.input<tokens>, #plan.param<@head>, #plan.arena<0>, #plan.input<rows>] grid <1>
   plan.output "argmax" at 0 columns 1
 }

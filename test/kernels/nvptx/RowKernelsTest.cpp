@@ -1,0 +1,76 @@
+//===- RowKernelsTest.cpp - matvec, matmul and rowwise on a GPU -----------===//
+//
+// In the emulator, against the interpreter: stored types, couples, destinations
+// and sizes that end inside loads and tiles. Its checks find what results hide.
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/kernels/RowCases.h"
+#include "test/kernels/nvptx/GpuMachine.h"
+
+#include "gtest/gtest.h"
+
+using namespace quipu;
+using namespace quipu::test;
+
+namespace {
+
+double error(const KernelCase &test) {
+  return relativeError(test, GpuMachine());
+}
+
+TEST(GpuRowKernels, MatvecReadsEveryStoredType) {
+  for (std::string type : storedTypes)
+    EXPECT_LT(error({product("matvec", type, 40, 512, 1)}), 1e-5) << type;
+}
+
+TEST(GpuRowKernels, MatvecHandlesRowsAndColumnsLeftOver) {
+  const int64_t shapes[][2] = {{1, 1},   {3, 7},  {13, 33}, {37, 100},
+                               {1, 100}, {37, 1}, {3, 33},  {13, 7}};
+  for (auto [n, k] : shapes)
+    for (const char *type : {"f32", "f16", "bf16"})
+      EXPECT_LT(error({product("matvec", type, n, k, 1)}), 1e-5)
+          << type << " " << n << "x" << k;
+}
+
+TEST(GpuRowKernels, MatvecRotatesIntoResultAndCache) {
+  const std::pair<int64_t, const char *> caches[] = {
+      {6, "f32"}, {24, "f16"}, {64, "bf16"}};
+  for (const char *couple : {"half", "interleaved"})
+    for (auto [headDim, cache] : caches)
+      EXPECT_LT(error({attentionInputs("matvec", couple, headDim, cache),
+                       1,
+                       1,
+                       {{37}, {13}},
+                       24,
+                       3}),
+                2e-3)
+          << couple << " " << headDim << " " << cache;
+}
+
+TEST(GpuRowKernels, MatvecZipHoldsOneOutputOfEachWeight) {
+  for (int64_t n : {5, 48, 90})
+    EXPECT_LT(error({gated("matvec", n)}), 1e-5) << n;
+}
+
+TEST(GpuRowKernels, MatvecArgmaxMergesTiles) {
+  for (int64_t n : {3, 64, 1000})
+    EXPECT_EQ(error({largest("matvec", n), 1, 1, {}, 0, 2}), 0) << n;
+}
+
+TEST(GpuRowKernels, RowwiseGathersStoredRows) {
+  for (std::string type : storedTypes)
+    EXPECT_LT(error({embedding(type), 5, 5, {{7, 0, 49, 7, 31}}, 0, 2}), 1e-6)
+        << type;
+}
+
+TEST(GpuRowKernels, RowwiseWorksWithoutPrologue) {
+  for (const char *couple : {"half", "interleaved"})
+    for (int64_t headDim : {2, 10, 64})
+      EXPECT_LT(
+          error({elementwise(couple, headDim), 5, 5, {{3, 39, 0, 1, 2}}, 0, 2}),
+          1e-6)
+          << couple << " " << headDim;
+}
+
+} // namespace

@@ -72,15 +72,15 @@ public:
     for (const Report &found : launch(grid, block, shared).reports)
       ADD_FAILURE() << found.message;
   }
-  /// The first finding, which must be of this kind.
+  /// The first finding of this kind, of which there must be one.
   std::string finding(Check check) const {
-    if (report.reports.empty()) {
-      ADD_FAILURE() << "nothing was found, expected: " << name(check);
-      return "";
-    }
-    EXPECT_EQ(name(report.reports[0].check), name(check))
-        << report.reports[0].message;
-    return report.reports[0].message;
+    for (const Report &found : report.reports)
+      if (found.check == check)
+        return found.message;
+    ADD_FAILURE() << "not found: " << name(check);
+    for (const Report &found : report.reports)
+      ADD_FAILURE() << "but found: " << found.message;
+    return "";
   }
 
   template <typename T> std::vector<T> values(int buffer, size_t count) {

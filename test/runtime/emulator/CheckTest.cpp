@@ -1,0 +1,293 @@
+//===- CheckTest.cpp - Planted bugs are found -----------------------------===//
+//
+// One kernel with a bug for each check, beside its correct neighbour, which
+// must stay clean.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelRun.h"
+
+namespace quipu::emulator {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+std::vector<uint32_t> zeros(size_t count) {
+  return std::vector<uint32_t>(count, 0);
+}
+
+TEST(Check, findsAccessesBeyondABuffer) {
+  std::string body = indexed(10, 0, 4) + "ld.global.u32 %r1, [%rd10+4];\n" +
+                     indexed(11, 1, 4) + "st.global.u32 [%rd11], %r1;\n";
+  KernelRun run(body);
+  run.input("table", zeros(33));
+  run.output("out", 128);
+  run.launchClean();
+  KernelRun wrong(body);
+  wrong.input("table", zeros(32));
+  wrong.output("out", 128);
+  wrong.launch();
+  EXPECT_THAT(
+      wrong.finding(Check::outOfBounds),
+      testing::MatchesRegex(
+          "kernel k, k.ptx:[0-9]+, block 0, thread 31: out-of-bounds "
+          "access: 4-byte load at 0x[0-9a-f]+, 0 bytes after the end of "
+          "buffer 'table' \\(128 bytes\\)"));
+}
+
+TEST(Check, namesRegionsOfBuffers) {
+  KernelRun run("ld.global.u32 %r1, [%rd0+130];\n", 1);
+  run.input("arena", zeros(64));
+  run.emulator->nameRegion(run.addresses[0] + 128, 64, "layers.3 qkv");
+  run.launch();
+  EXPECT_THAT(run.finding(Check::misaligned),
+              HasSubstr("'layers.3 qkv' + 2 in buffer 'arena', not a multiple "
+                        "of 4"));
+}
+
+TEST(Check, findsAddressesInNoBuffer) {
+  KernelRun run("mov.u64 %rd3, 4096;\nst.global.u32 [%rd3], %r0;\n", 0);
+  run.launch();
+  EXPECT_THAT(run.finding(Check::outOfBounds),
+              HasSubstr("0x1000, in no buffer"));
+}
+
+TEST(Check, findsSharedMemoryAccessesBeyondTheBlocks) {
+  std::string body = "shl.b32 %r1, %r0, 2;\nst.shared.u32 [%r1], %r0;\n";
+  KernelRun run(body + "mov.u32 %r2, dyn;\n", 0);
+  run.launchClean(1, 32, 128);
+  run.launch(1, 32, 124);
+  EXPECT_THAT(run.finding(Check::outOfBounds),
+              HasSubstr("thread 31: out-of-bounds access: 4-byte access of "
+                        "shared memory + 124, of which the block has 124"));
+}
+
+TEST(Check, findsStoresToReadOnlyBuffers) {
+  KernelRun run(indexed(10, 0, 4) + "st.global.u32 [%rd10], %r0;\n", 1);
+  run.input("weights", zeros(32));
+  run.launch();
+  EXPECT_THAT(run.finding(Check::readOnly), HasSubstr("buffer 'weights' + 0"));
+}
+
+TEST(Check, findsUndefinedValuesAtStoresBranchesAndAddresses) {
+  std::string load = indexed(10, 0, 4) + "ld.global.u32 %r1, [%rd10];\n" +
+                     "add.u32 %r1, %r1, 1;\n";
+  std::vector<std::string> uses = {
+      indexed(11, 1, 4) + "st.global.u32 [%rd11], %r1;\n",
+      "setp.eq.u32 %p0, %r1, 0;\n@%p0 bra end;\nend:\n",
+      "mad.wide.u32 %rd11, %r1, 4, %rd0;\nld.global.u32 %r2, [%rd11];\n"};
+  for (const std::string &use : uses) {
+    KernelRun run(load + use);
+    run.output("nothing wrote", 128);
+    run.output("out", 128);
+    run.launch();
+    EXPECT_THAT(run.finding(Check::undefined), HasSubstr("nothing wrote"));
+    run.emulator->setDefined(run.addresses[0], 128, true);
+    run.launchClean();
+  }
+}
+
+TEST(Check, letsMaskedTailsLoadWhatNothingWrote) {
+  // Half-words: the upper one of the last word is past the end of what was
+  // written, and is masked away after the load.
+  KernelRun run(indexed(10, 0, 4) +
+                "ld.global.u32 %r1, [%rd10];\n"
+                "mov.b32 {%h1, %h2}, %r1;\n"
+                "shl.b32 %r3, %r0, 1;\n"
+                "setp.lt.u32 %p0, %r3, 21;\n"
+                "add.u32 %r3, %r3, 1;\n"
+                "setp.lt.u32 %p1, %r3, 21;\n"
+                "selp.b16 %h3, %h1, 0, %p0;\n"
+                "selp.b16 %h4, %h2, 0, %p1;\n"
+                "mov.b32 %r4, {%h3, %h4};\n" +
+                indexed(11, 1, 4) + "st.global.u32 [%rd11], %r4;\n");
+  run.output("keys", 128);
+  run.output("out", 128);
+  run.emulator->setDefined(run.addresses[0], 42, true);
+  run.launchClean();
+}
+
+TEST(Check, followsUndefinedBytesThroughSharedMemory) {
+  std::string body = "shl.b32 %r1, %r0, 2;\n" + indexed(10, 0, 4) +
+                     "ld.global.u32 %r2, [%rd10];\n"
+                     "st.shared.u32 [%r1], %r2;\n"
+                     "mov.u32 %r9, dyn;\n"
+                     "bar.sync 0;\n"
+                     "ld.shared.u32 %r3, [%r1];\n" +
+                     indexed(11, 1, 4) + "st.global.u32 [%rd11], %r3;\n";
+  KernelRun run(body);
+  run.output("keys", 128);
+  run.output("out", 128);
+  run.emulator->setDefined(run.addresses[0], 64, true);
+  run.launch(1, 32, 128);
+  EXPECT_THAT(run.finding(Check::undefined), HasSubstr("thread 16"));
+}
+
+TEST(Check, findsSharedMemoryNothingWrote) {
+  KernelRun run("shl.b32 %r1, %r0, 2;\n"
+                "mov.u32 %r9, dyn;\n"
+                "ld.shared.u32 %r3, [%r1];\n" +
+                    indexed(11, 0, 4) + "st.global.u32 [%rd11], %r3;\n",
+                1);
+  run.output("out", 128);
+  run.launch(2, 32, 128);
+  run.finding(Check::undefined);
+}
+
+std::string neighbourKernel(const std::string &between) {
+  return "shl.b32 %r1, %r0, 2;\n"
+         "mov.u32 %r9, dyn;\n"
+         "st.shared.u32 [%r1], %r0;\n" +
+         between +
+         "xor.b32 %r2, %r1, 132;\n"
+         "ld.shared.u32 %r3, [%r2];\n" +
+         indexed(10, 0, 4) + "st.global.u32 [%rd10], %r3;\n";
+}
+
+TEST(Check, findsSharedRacesBetweenBarriers) {
+  KernelRun run(neighbourKernel("bar.sync 0;\n"), 1);
+  run.output("out", 256);
+  run.launchClean(1, 64, 256);
+  KernelRun wrong(neighbourKernel("bar.warp.sync -1;\n"), 1);
+  wrong.output("out", 256);
+  wrong.launch(1, 64, 256);
+  EXPECT_THAT(
+      wrong.finding(Check::sharedRace),
+      HasSubstr("block 0, thread 32: shared-memory race: write at shared "
+                "memory + 128 is not ordered after a read by thread 1"));
+}
+
+TEST(Check, findsWritesOverWhatOthersStillRead) {
+  std::string body = "shl.b32 %r1, %r0, 2;\n"
+                     "mov.u32 %r9, dyn;\n"
+                     "st.shared.u32 [%r1], %r0;\n"
+                     "bar.sync 0;\n"
+                     "ld.shared.u32 %r3, [dyn];\n" +
+                     indexed(10, 0, 4) + "st.global.u32 [%rd10], %r3;\n";
+  for (bool isOrdered : {true, false}) {
+    KernelRun run(body + (isOrdered ? "bar.sync 0;\n" : "") +
+                      "st.shared.u32 [%r1], %r3;\n",
+                  1);
+    run.output("out", 256);
+    run.launch(1, 64, 256);
+    if (isOrdered)
+      EXPECT_TRUE(run.report.clean()) << run.report.reports[0].message;
+    else
+      run.finding(Check::sharedRace);
+  }
+}
+
+TEST(Check, findsRacesWithinAWarp) {
+  for (bool isOrdered : {true, false}) {
+    KernelRun run("shl.b32 %r1, %r0, 2;\n"
+                  "mov.u32 %r9, dyn;\n"
+                  "st.shared.u32 [%r1], %r0;\n" +
+                      std::string(isOrdered ? "bar.warp.sync -1;\n" : "") +
+                      "xor.b32 %r2, %r1, 4;\n"
+                      "ld.shared.u32 %r3, [%r2];\n" +
+                      indexed(10, 0, 4) + "st.global.u32 [%rd10], %r3;\n",
+                  1);
+    run.output("out", 128);
+    run.launch(1, 32, 128);
+    if (isOrdered)
+      EXPECT_TRUE(run.report.clean()) << run.report.reports[0].message;
+    else
+      run.finding(Check::sharedRace);
+  }
+}
+
+TEST(Check, findsRacesBetweenBlocks) {
+  std::string own = "mov.u32 %r1, %ctaid.x;\n"
+                    "shl.b32 %r1, %r1, 5;\n"
+                    "add.u32 %r0, %r0, %r1;\n";
+  std::string store = indexed(10, 0, 4) + "st.global.u32 [%rd10], %r0;\n";
+  KernelRun run(own + store, 1);
+  run.output("out", 512);
+  run.launchClean(4);
+  run.launchClean(4); // a launch is ordered after the one before
+  KernelRun wrong(store, 1);
+  wrong.output("out", 512);
+  wrong.launch(4);
+  EXPECT_THAT(wrong.finding(Check::globalRace),
+              testing::MatchesRegex(".*write at .*buffer 'out' .* not ordered "
+                                    "after a write by thread [0-9]+ of block "
+                                    "[0-9].*"));
+}
+
+TEST(Check, knowsOrderBetweenBlocksFromFencesAndAtomics) {
+  // The last block to finish adds up what all wrote.
+  auto kernel = [](const std::string &fence) {
+    return "mov.u32 %r1, %ctaid.x;\n"
+           "setp.ne.u32 %p0, %r0, 0;\n"
+           "@%p0 bra done;\n"
+           "mad.wide.u32 %rd3, %r1, 4, %rd0;\n"
+           "st.global.u32 [%rd3], %r1;\n" +
+           fence + "atom.global.add.u32 %r2, [%rd1], 1;\n" + fence +
+           "setp.ne.u32 %p1, %r2, 3;\n"
+           "@%p1 bra done;\n"
+           "ld.global.v4.u32 {%r3, %r4, %r5, %r6}, [%rd0];\n"
+           "add.u32 %r3, %r3, %r4;\n"
+           "add.u32 %r5, %r5, %r6;\n"
+           "add.u32 %r3, %r3, %r5;\n"
+           "st.global.u32 [%rd1], %r3;\n"
+           "done:\n";
+  };
+  for (bool isOrdered : {true, false}) {
+    KernelRun run(kernel(isOrdered ? "fence.acq_rel.gpu;\n" : ""));
+    run.output("partial", 16);
+    run.input("count", zeros(1), true);
+    run.launch(4);
+    if (isOrdered) {
+      EXPECT_TRUE(run.report.clean()) << run.report.reports[0].message;
+      EXPECT_EQ(run.values<uint32_t>(1, 1)[0], 6u);
+    } else {
+      run.finding(Check::globalRace);
+    }
+  }
+}
+
+TEST(Check, findsBarriersThatPartOfABlockReaches) {
+  KernelRun warps("setp.lt.u32 %p0, %r0, 32;\n"
+                  "@%p0 bra skip;\n"
+                  "bar.sync 0;\n"
+                  "skip:\n",
+                  0);
+  warps.launch(1, 96);
+  EXPECT_THAT(warps.finding(Check::barrier),
+              HasSubstr("barrier 0 reached by 64 of 96 threads; 1 warps have "
+                        "ended"));
+  KernelRun lanes("setp.lt.u32 %p0, %r0, 40;\n"
+                  "@%p0 bra skip;\n"
+                  "bar.sync 0;\n"
+                  "skip:\n",
+                  0);
+  lanes.launch(1, 64);
+  EXPECT_THAT(lanes.finding(Check::barrier),
+              HasSubstr("barrier reached by 24 of the warp's 32 threads"));
+}
+
+TEST(Check, findsShufflesFromInactiveLanes) {
+  std::string shuffle = "shfl.sync.bfly.b32 %r2, %r0, 16, 31, -1;\n";
+  KernelRun run(shuffle, 0);
+  run.launchClean();
+  KernelRun wrong(
+      "setp.lt.u32 %p0, %r0, 16;\n@%p0 bra skip;\n" + shuffle + "skip:\n", 0);
+  wrong.launch();
+  EXPECT_THAT(wrong.finding(Check::inactiveLane),
+              StartsWith("kernel k, k.ptx:"));
+}
+
+TEST(Check, findsKernelsThatDoNotEnd) {
+  Options options{2};
+  options.maxInstructions = 1000000;
+  KernelRun run("loop:\nbra.uni loop;\n", 0, options);
+  run.launch(2);
+  run.finding(Check::hang);
+  KernelRun trap("trap;\n", 0);
+  trap.launch();
+  trap.finding(Check::trap);
+}
+
+} // namespace
+} // namespace quipu::emulator

@@ -12,6 +12,7 @@
 #include "runtime/devices/cpu/ThreadPool.h"
 #include "runtime/devices/cuda/CudaDevice.h"
 #include "runtime/devices/cuda/TargetChoice.h"
+#include "runtime/devices/emulator/EmulatorDevice.h"
 #include "runtime/memory/AvailableMemory.h"
 
 #include <algorithm>
@@ -76,6 +77,29 @@ Result<ChosenDevice> chooseGpu(const Package &package,
           const Package &package, const ParameterBytes &parameters,
           const DeviceLimits &limits) -> Result<std::unique_ptr<Device>> {
     auto device = CudaDevice::create(gpu, package, parameters, limits, cuda);
+    if (!device)
+      return device.error();
+    return std::unique_ptr<Device>(std::move(*device));
+  };
+  return chosen;
+}
+
+Result<ChosenDevice> chooseEmulator(const Package &package,
+                                    const DeviceOptions &options) {
+  const char *wanted = std::getenv("QUIPU_EMULATOR_TARGET");
+  auto target = EmulatorDevice::chooseTarget(package, wanted ? wanted : "");
+  if (!target)
+    return target.error();
+  ChosenDevice chosen;
+  chosen.reason = "asked for";
+  chosen.target = *target;
+  chosen.availableMemory = availableMemory();
+  chosen.make =
+      [target = *target, threads = options.threads](
+          const Package &package, const ParameterBytes &parameters,
+          const DeviceLimits &limits) -> Result<std::unique_ptr<Device>> {
+    auto device =
+        EmulatorDevice::create(package, target, parameters, limits, {threads});
     if (!device)
       return device.error();
     return std::unique_ptr<Device>(std::move(*device));
@@ -150,9 +174,9 @@ Result<ChosenDevice> chooseDevice(const Package &package,
   case DeviceName::Kind::cuda:
     return chooseGpu(package, options, name->index, "asked for");
   case DeviceName::Kind::emulator:
-    break;
+    return chooseEmulator(package, options);
   }
-  return Error{"device: " + options.device + " is not supported yet"};
+  return Error{"device: unknown"}; // every kind is above
 }
 
 Result<std::vector<std::string>> targetsToRun(std::string_view device,

@@ -36,6 +36,10 @@ public:
                   std::string_view name) override {
     memory.nameRegion(address, bytes, name);
   }
+  void clearRegions(uint64_t address) override { memory.clearRegions(address); }
+  void copy(uint64_t to, uint64_t from, uint64_t bytes) override {
+    memory.copy(to, from, bytes);
+  }
   std::span<std::byte> view(uint64_t address, uint64_t bytes) override {
     Buffer *buffer = memory.find(address);
     if (!buffer || address - buffer->address > buffer->bytes ||

@@ -106,6 +106,12 @@ public:
   virtual void nameRegion(uint64_t address, uint64_t bytes,
                           std::string_view name) = 0;
 
+  /// Forgets the names of a buffer's regions.
+  virtual void clearRegions(uint64_t address) = 0;
+
+  /// Copies within or between buffers, definedness included.
+  virtual void copy(uint64_t to, uint64_t from, uint64_t bytes) = 0;
+
   /// The host's view of `bytes` of a buffer. What the host writes must be made
   /// defined.
   virtual std::span<std::byte> view(uint64_t address, uint64_t bytes) = 0;

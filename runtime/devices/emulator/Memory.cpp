@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <cstring>
 
 namespace quipu::emulator {
 namespace {
@@ -120,6 +121,22 @@ void Memory::nameRegion(uint64_t address, uint64_t bytes,
   if (Buffer *buffer = find(address))
     buffer->regions[address - buffer->address] = {
         address - buffer->address + bytes, std::string(name)};
+}
+
+void Memory::clearRegions(uint64_t address) {
+  if (Buffer *buffer = find(address))
+    buffer->regions.clear();
+}
+
+void Memory::copy(uint64_t to, uint64_t from, uint64_t bytes) {
+  Buffer *target = find(to), *source = find(from);
+  assert(target && source);
+  std::memmove(target->host + (to - target->address),
+               source->host + (from - source->address), bytes);
+  if (isDefined(from, bytes)) // the common case, in one go
+    return setDefined(to, bytes, true);
+  for (uint64_t byte = 0; byte < bytes; byte += 2)
+    setDefined(to + byte, 2, isDefined(from + byte, 2));
 }
 
 void Memory::setDefined(uint64_t address, uint64_t bytes, bool defined) {

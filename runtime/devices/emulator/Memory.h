@@ -64,6 +64,8 @@ public:
   }
 
   void nameRegion(uint64_t address, uint64_t bytes, std::string_view name);
+  void clearRegions(uint64_t address);
+  void copy(uint64_t to, uint64_t from, uint64_t bytes);
   void setDefined(uint64_t address, uint64_t bytes, bool defined);
   bool isDefined(uint64_t address, uint64_t bytes) const;
 

@@ -70,6 +70,7 @@ void printDevice(Engine &engine);
 /// Each adds one subcommand to `app`; its callback sets host.status.
 void addBenchCommand(CLI::App &app, CommandHost &host);
 void addChatCommand(CLI::App &app, CommandHost &host);
+void addEmulateCommand(CLI::App &app, CommandHost &host);
 void addInspectCommand(CLI::App &app, CommandHost &host);
 void addPlanCommand(CLI::App &app, CommandHost &host);
 void addRunCommand(CLI::App &app, CommandHost &host);

@@ -20,5 +20,6 @@ int main(int argc, char **argv) {
   quipu::addInspectCommand(app, host);
   quipu::addPlanCommand(app, host);
   quipu::addBenchCommand(app, host);
+  quipu::addEmulateCommand(app, host);
   return quipu::runApp(app, argc, argv, host);
 }

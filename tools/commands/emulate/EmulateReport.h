@@ -1,0 +1,46 @@
+//===- EmulateReport.h - What an emulated run found -------------*- C++ -*-===//
+//
+// Findings, counters and outputs of `quipu emulate`, as tables and as the JSON
+// of docs/emulator.md.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef QUIPU_TOOLS_COMMANDS_EMULATE_EMULATEREPORT_H
+#define QUIPU_TOOLS_COMMANDS_EMULATE_EMULATEREPORT_H
+
+#include "tools/commands/emulate/LaunchFile.h"
+
+namespace quipu {
+
+struct EmulatedLaunch {
+  std::string kernel;
+  emulator::LaunchShape shape;
+  emulator::LaunchReport report;
+};
+
+/// Elements of a buffer after the run; null where nothing wrote them.
+struct EmulatedOutput {
+  std::string buffer;
+  NumberType type;
+  uint64_t first = 0;
+  std::vector<nlohmann::ordered_json> values;
+};
+
+/// Takes the outputs of `file` from the emulator, where buffer i is at
+/// addresses[i]; writes those that go to files.
+Result<void> collectOutputs(emulator::Emulator &emulator,
+                            const LaunchFile &file,
+                            std::span<const uint64_t> addresses,
+                            std::vector<EmulatedOutput> &outputs);
+
+nlohmann::ordered_json describeKernels(const ptx::Module &module);
+void printKernels(const ptx::Module &module);
+
+nlohmann::ordered_json describeRun(std::span<const EmulatedLaunch> launches,
+                                   std::span<const EmulatedOutput> outputs);
+void printRun(std::span<const EmulatedLaunch> launches,
+              std::span<const EmulatedOutput> outputs);
+
+} // namespace quipu
+
+#endif // QUIPU_TOOLS_COMMANDS_EMULATE_EMULATEREPORT_H

@@ -1,0 +1,381 @@
+//===- LaunchFile.cpp - What to run, as JSON ------------------------------===//
+//
+// Every key is checked: one that is not known is a typing error and not a
+// default.
+//
+//===----------------------------------------------------------------------===//
+
+#include "tools/commands/emulate/LaunchFile.h"
+
+#include "base/Json.h"
+#include "tools/commands/emulate/BufferContents.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+using namespace quipu;
+using namespace quipu::emulator;
+using nlohmann::json;
+
+namespace {
+
+class LaunchReader {
+public:
+  explicit LaunchReader(const std::string &path) { file.path = path; }
+
+  Result<LaunchFile> read();
+
+private:
+  Error wrong(const std::string &where, const std::string &what) const {
+    return Error{file.path + ": " + where + ": " + what};
+  }
+  Result<void> checkKeys(const json &object, const std::string &where,
+                         std::initializer_list<std::string_view> known) const;
+  Result<void> readBuffers(const json &document);
+  Result<void> readLaunch(const json &launch, const std::string &where);
+  Result<void> readOutput(const json &output, const std::string &where);
+  Result<Extent> readExtent(const json &value, const std::string &where) const;
+  Result<LaunchFile::Parameter> readParameter(const json &value,
+                                              const std::string &where) const;
+  Result<int> findBuffer(const json &name, const std::string &where) const;
+  Result<NumberType> readType(const json &object, const std::string &where,
+                              NumberType otherwise) const;
+  Result<uint64_t> readCount(const json &object, const char *key,
+                             const std::string &where, uint64_t most,
+                             uint64_t otherwise) const;
+
+  LaunchFile file;
+};
+
+} // namespace
+
+Result<void>
+LaunchReader::checkKeys(const json &object, const std::string &where,
+                        std::initializer_list<std::string_view> known) const {
+  if (!object.is_object())
+    return wrong(where, "expected an object");
+  for (const auto &[key, value] : object.items())
+    if (!std::ranges::count(known, key))
+      return wrong(where, "unknown key '" + key + "'");
+  return {};
+}
+
+Result<int> LaunchReader::findBuffer(const json &name,
+                                     const std::string &where) const {
+  auto at = std::ranges::find_if(
+      file.buffers, [&](const auto &buffer) { return name == buffer.name; });
+  if (at == file.buffers.end())
+    return wrong(where, "no buffer named " + name.dump());
+  return int(at - file.buffers.begin());
+}
+
+Result<NumberType> LaunchReader::readType(const json &object,
+                                          const std::string &where,
+                                          NumberType otherwise) const {
+  if (!object.contains("type"))
+    return otherwise;
+  const json &type = object["type"];
+  std::optional<NumberType> parsed;
+  if (type.is_string())
+    parsed = parseNumberType(type.get_ref<const std::string &>());
+  if (!parsed)
+    return wrong(where, "type: expected f16, bf16, f32, f64 or i8 to u64, "
+                        "found " +
+                            type.dump());
+  return *parsed;
+}
+
+Result<uint64_t> LaunchReader::readCount(const json &object, const char *key,
+                                         const std::string &where,
+                                         uint64_t most,
+                                         uint64_t otherwise) const {
+  if (!object.contains(key))
+    return otherwise;
+  const json &value = object[key];
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > most)
+    return wrong(where, std::string(key) + ": expected an integer of 0 to " +
+                            std::to_string(most) + ", found " + value.dump());
+  return value.get<uint64_t>();
+}
+
+Result<void> LaunchReader::readBuffers(const json &document) {
+  if (!document.contains("buffers"))
+    return {};
+  const json &buffers = document["buffers"];
+  if (!buffers.is_object())
+    return wrong("buffers", "expected an object");
+  uint64_t total = 0;
+  for (const auto &[name, description] : buffers.items()) {
+    std::string where = "buffers." + name;
+    Result<void> keys = checkKeys(description, where,
+                                  {"type", "count", "data", "values", "file",
+                                   "range", "seed", "writable"});
+    if (!keys)
+      return keys;
+    LaunchFile::Buffer buffer;
+    buffer.name = name;
+    Result<NumberType> type = readType(description, where, NumberType::u8);
+    if (!type)
+      return type.error();
+    buffer.type = *type;
+    if (description.contains("writable")) {
+      if (!description["writable"].is_boolean())
+        return wrong(where, "writable: expected true or false");
+      buffer.writable = description["writable"].get<bool>();
+    }
+    uint64_t most = (mostContentBytes - total) / numberBytes(*type);
+    Result<uint64_t> count =
+        readCount(description, "count", where, most, UINT64_MAX);
+    if (!count)
+      return count.error();
+    Result<void> filled = fillBuffer(
+        description, *count,
+        std::filesystem::path(file.path).parent_path().string(), buffer);
+    if (!filled)
+      return wrong(where, filled.error().message);
+    total += buffer.contents.size();
+    if (total > mostContentBytes)
+      return wrong(where, "more than " + std::to_string(mostContentBytes) +
+                              " bytes of buffers");
+    file.buffers.push_back(std::move(buffer));
+  }
+  return {};
+}
+
+Result<Extent> LaunchReader::readExtent(const json &value,
+                                        const std::string &where) const {
+  Extent extent;
+  uint32_t *parts[] = {&extent.x, &extent.y, &extent.z};
+  json list = value.is_array() ? value : json::array({value});
+  bool fine = !list.empty() && list.size() <= 3;
+  for (size_t i = 0; fine && i < list.size(); ++i) {
+    fine = list[i].is_number_unsigned() && list[i].get<uint64_t>() >= 1 &&
+           list[i].get<uint64_t>() <= INT32_MAX;
+    if (fine)
+      *parts[i] = list[i].get<uint32_t>();
+  }
+  if (!fine)
+    return wrong(where, "expected one to three positive integers, found " +
+                            value.dump());
+  return extent;
+}
+
+Result<LaunchFile::Parameter>
+LaunchReader::readParameter(const json &value, const std::string &where) const {
+  LaunchFile::Parameter parameter;
+  if (value.is_number()) {
+    parameter.number = value;
+    return parameter;
+  }
+  bool isBuffer =
+      value.is_string() || (value.is_object() && value.contains("buffer"));
+  if (isBuffer) {
+    Result<int> buffer =
+        findBuffer(value.is_string() ? value : value["buffer"], where);
+    if (!buffer)
+      return buffer.error();
+    parameter.buffer = *buffer;
+    if (value.is_string())
+      return parameter;
+    Result<void> keys = checkKeys(value, where, {"buffer", "offset"});
+    if (!keys)
+      return keys.error();
+    Result<uint64_t> offset =
+        readCount(value, "offset", where,
+                  file.buffers[size_t(*buffer)].contents.size(), 0);
+    if (!offset)
+      return offset.error();
+    parameter.offset = *offset;
+    return parameter;
+  }
+  Result<void> keys = checkKeys(value, where, {"type", "value"});
+  if (!keys)
+    return keys.error();
+  if (!value.contains("type") || !value.contains("value"))
+    return wrong(where, "expected a number, the name of a buffer, or an object "
+                        "with type and value");
+  Result<NumberType> type = readType(value, where, NumberType::u8);
+  if (!type)
+    return type.error();
+  const json &given = value["value"];
+  for (const json &number : given.is_array() ? given : json::array({given})) {
+    Result<void> appended = appendNumber(number, *type, parameter.bytes);
+    if (!appended)
+      return wrong(where, appended.error().message);
+  }
+  return parameter;
+}
+
+Result<void> LaunchReader::readLaunch(const json &launch,
+                                      const std::string &where) {
+  Result<void> keys = checkKeys(
+      launch, where, {"kernel", "grid", "block", "shared", "parameters"});
+  if (!keys)
+    return keys;
+  LaunchFile::Launch read;
+  if (!launch.contains("kernel") || !launch["kernel"].is_string())
+    return wrong(where, "kernel: expected a name");
+  read.kernel = launch["kernel"].get<std::string>();
+  if (launch.contains("grid")) {
+    Result<Extent> grid = readExtent(launch["grid"], where + ".grid");
+    if (!grid)
+      return grid.error();
+    read.grid = *grid;
+  }
+  if (launch.contains("block")) {
+    Result<Extent> block = readExtent(launch["block"], where + ".block");
+    if (!block)
+      return block.error();
+    read.block = *block;
+  }
+  Result<uint64_t> shared = readCount(launch, "shared", where, UINT32_MAX, 0);
+  if (!shared)
+    return shared.error();
+  read.sharedBytes = uint32_t(*shared);
+  json parameters = launch.value("parameters", json::array());
+  if (!parameters.is_array())
+    return wrong(where, "parameters: expected a list");
+  for (const json &value : parameters) {
+    Result<LaunchFile::Parameter> parameter =
+        readParameter(value, where + ".parameters[" +
+                                 std::to_string(read.parameters.size()) + "]");
+    if (!parameter)
+      return parameter.error();
+    read.parameters.push_back(std::move(*parameter));
+  }
+  file.launches.push_back(std::move(read));
+  return {};
+}
+
+Result<void> LaunchReader::readOutput(const json &output,
+                                      const std::string &where) {
+  Result<void> keys =
+      checkKeys(output, where, {"buffer", "type", "first", "count", "file"});
+  if (!keys)
+    return keys;
+  Result<int> index = findBuffer(output.value("buffer", json()), where);
+  if (!index)
+    return index.error();
+  const LaunchFile::Buffer &buffer = file.buffers[size_t(*index)];
+  Result<NumberType> type = readType(output, where, buffer.type);
+  if (!type)
+    return type.error();
+  uint64_t elements = buffer.contents.size() / numberBytes(*type);
+  Result<uint64_t> first = readCount(output, "first", where, elements, 0);
+  if (!first)
+    return first.error();
+  Result<uint64_t> count =
+      readCount(output, "count", where, elements - *first, elements - *first);
+  if (!count)
+    return count.error();
+  LaunchFile::Output read{*index, *type, *first, *count, {}};
+  if (output.contains("file")) {
+    if (!output["file"].is_string())
+      return wrong(where, "file: expected a path");
+    std::filesystem::path folder =
+        std::filesystem::path(file.path).parent_path();
+    read.file = (folder / output["file"].get<std::string>()).string();
+  }
+  file.outputs.push_back(std::move(read));
+  return {};
+}
+
+Result<LaunchFile> LaunchReader::read() {
+  Result<json> document = readJson(file.path);
+  if (!document)
+    return document.error();
+  if (!document->is_object())
+    return Error{file.path + ": expected an object"};
+  for (const auto &[key, value] : document->items())
+    if (key != "buffers" && key != "launches" && key != "outputs")
+      return Error{file.path + ": unknown key '" + key + "'"};
+  Result<void> buffers = readBuffers(*document);
+  if (!buffers)
+    return buffers.error();
+  for (const char *key : {"launches", "outputs"}) {
+    const json list = document->value(key, json::array());
+    if (!list.is_array())
+      return wrong(key, "expected a list");
+    for (size_t i = 0; i < list.size(); ++i) {
+      std::string where = std::string(key) + "[" + std::to_string(i) + "]";
+      Result<void> read = key[0] == 'l' ? readLaunch(list[i], where)
+                                        : readOutput(list[i], where);
+      if (!read)
+        return read.error();
+    }
+  }
+  if (file.launches.empty())
+    return Error{file.path + ": launches: expected at least one"};
+  return std::move(file);
+}
+
+Result<LaunchFile> quipu::readLaunchFile(const std::string &path) {
+  return LaunchReader(path).read();
+}
+
+/// The bytes of one parameter.
+static Result<std::vector<std::byte>>
+encode(const LaunchFile::Parameter &parameter, const ptx::Variable &declared,
+       std::span<const uint64_t> addresses) {
+  std::vector<std::byte> bytes = parameter.bytes;
+  if (parameter.buffer >= 0) {
+    uint64_t address = addresses[size_t(parameter.buffer)] + parameter.offset;
+    bytes.resize(sizeof address);
+    std::memcpy(bytes.data(), &address, sizeof address);
+  } else if (!parameter.number.is_null()) {
+    std::optional<NumberType> type = numberTypeOf(declared.type);
+    // A bit type takes numbers of either sign.
+    bool negative = parameter.number.is_number_integer() &&
+                    !parameter.number.is_number_unsigned();
+    bool isBits =
+        declared.type >= ptx::Type::b8 && declared.type <= ptx::Type::b64;
+    if (type && negative && isBits)
+      type = NumberType(uint8_t(*type) - 1);
+    if (!type)
+      return Error{"expected an object with type and value"};
+    Result<void> appended = appendNumber(parameter.number, *type, bytes);
+    if (!appended)
+      return appended.error();
+  }
+  if (bytes.size() != declared.size)
+    return Error{"expected " + std::to_string(declared.size) +
+                 " bytes, found " + std::to_string(bytes.size())};
+  return bytes;
+}
+
+Result<std::vector<std::byte>>
+quipu::encodeParameters(const LaunchFile::Launch &launch,
+                        const ptx::Function &kernel,
+                        std::span<const uint64_t> addresses) {
+  if (launch.parameters.size() != kernel.parameters.size())
+    return Error{"kernel '" + kernel.name + "' takes " +
+                 std::to_string(kernel.parameters.size()) +
+                 " parameters, found " +
+                 std::to_string(launch.parameters.size())};
+  std::vector<std::byte> block(kernel.paramBytes);
+  for (size_t i = 0; i < launch.parameters.size(); ++i) {
+    const ptx::Variable &declared = kernel.parameters[i];
+    Result<std::vector<std::byte>> bytes =
+        encode(launch.parameters[i], declared, addresses);
+    if (!bytes)
+      return Error{"parameter " + std::to_string(i) + " ('" + declared.name +
+                   "') of kernel '" + kernel.name +
+                   "': " + bytes.error().message};
+    std::ranges::copy(*bytes, block.begin() + long(declared.offset));
+  }
+  return block;
+}
+
+Result<Extent> quipu::blockOf(const LaunchFile::Launch &launch,
+                              const ptx::Function &kernel) {
+  if (launch.block)
+    return *launch.block;
+  std::optional<ptx::BlockSize> size = kernel.requiredThreads;
+  if (!size)
+    size = kernel.maxThreads;
+  if (!size)
+    return Error{"kernel '" + kernel.name +
+                 "' names no block size: the launch must say one"};
+  return Extent{size->x, size->y, size->z};
+}

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -78,6 +79,21 @@ public:
   /// readable by the host until the next run.
   virtual Result<std::span<const std::byte>>
   output(int64_t bucket, int64_t output, int64_t rows) = 0;
+
+  /// Whether decodeGreedily() can run in `bucket`.
+  virtual bool decodesGreedily(int64_t bucket) const { return false; }
+
+  /// Runs up to `steps` steps of `bucket`, each on the tokens that the one
+  /// before found most likely, without waiting for the host in between. What is
+  /// given is the first step: one token of each sequence, the row of each, and
+  /// pages for all steps. `onTokens` sees what each step found, (T), in order;
+  /// with false no further step is shown, though some may have run.
+  virtual Result<void> decodeGreedily(
+      int64_t bucket, const KernelDims &dims, const StepInputs &inputs,
+      int64_t steps,
+      const std::function<bool(std::span<const int32_t> tokens)> &onTokens) {
+    return Error{"this device does not decode by itself"};
+  }
 
   virtual Result<void> copyPages(std::span<const PageCopy> copies) = 0;
 

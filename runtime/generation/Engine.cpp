@@ -171,6 +171,16 @@ Result<void> Engine::reserveSlots(std::span<const StepRequest> requests) {
   return done;
 }
 
+Batch Engine::batchOf(std::span<const StepRequest> requests,
+                      int64_t bucket) const {
+  BatchShape shape;
+  shape.pageSize = source->plan.kv.pageSize;
+  shape.pagesPerSequence = limits.pagesPerSequence;
+  shape.queryTile = source->plan.buckets[bucket].queryTile;
+  shape.maxSplits = source->plan.maxSplits;
+  return buildBatch(requests, shape);
+}
+
 Result<StepResult> Engine::step(std::span<const StepRequest> requests,
                                 Entry entry) {
   int64_t tokens = 0;
@@ -183,12 +193,7 @@ Result<StepResult> Engine::step(std::span<const StepRequest> requests,
     return checked.error();
   if (Result<void> reserved = reserveSlots(requests); !reserved)
     return reserved.error();
-  BatchShape shape;
-  shape.pageSize = source->plan.kv.pageSize;
-  shape.pagesPerSequence = limits.pagesPerSequence;
-  shape.queryTile = source->plan.buckets[*bucket].queryTile;
-  shape.maxSplits = source->plan.maxSplits;
-  Batch batch = buildBatch(requests, shape);
+  Batch batch = batchOf(requests, *bucket);
   if (Result<void> ran = runner->run(*bucket, batch.dims, batch.inputs()); !ran)
     return ran.error();
   for (const StepRequest &request : requests)
@@ -243,6 +248,72 @@ Engine::prefill(Sequence &sequence, std::span<const int32_t> tokens,
     if (keepGoing && !keepGoing(static_cast<int64_t>(done)))
       return Error{"interrupted"};
   }
+}
+
+/// Decodes on the device alone, up to `steps` steps; `token` becomes the last
+/// one found. Returns whether to go on.
+Result<bool> Engine::decodeAhead(Sequence &sequence, int32_t &token,
+                                 int64_t bucket, int64_t steps,
+                                 const std::function<bool(int32_t)> &onToken) {
+  StepRequest request = {&sequence, {&token, 1}, Rows::last};
+  if (Result<void> checked = checkRequests({&request, 1}); !checked)
+    return checked.error();
+  std::vector<PageCopy> copies;
+  Result<void> reserved = sequence.reserve(steps, copies);
+  if (!reserved) { // one step may do: the answer may end there
+    steps = 1;
+    reserved = sequence.reserve(steps, copies);
+  }
+  if (Result<void> copied = runner->copyPages(copies); !copied)
+    return copied.error();
+  if (!reserved)
+    return reserved.error();
+  Batch batch = batchOf({&request, 1}, bucket);
+  bool goesOn = true;
+  Result<void> ran = runner->decodeGreedily(
+      bucket, batch.dims, batch.inputs(), steps,
+      [&](std::span<const int32_t> found) {
+        sequence.append({&token, 1});
+        token = found[0];
+        goesOn = onToken(token);
+        return goesOn && token >= 0 && token < vocabSize();
+      });
+  sequence.truncate(sequence.length()); // gives back pages that were not used
+  if (!ran)
+    return ran.error();
+  return goesOn;
+}
+
+Result<void>
+Engine::decodeGreedily(Sequence &sequence, int32_t token, int64_t steps,
+                       const std::function<bool(int32_t)> &onToken) {
+  // Pages for all of them are taken at once, so not for too many.
+  constexpr int64_t most = 64;
+  auto bucket = chooseBucket(Entry::argmax, 1, 1);
+  if (!bucket)
+    return bucket.error();
+  while (steps > 0) {
+    int64_t count = std::min({most, steps, limits.context - sequence.length()});
+    if (runner->decodesGreedily(*bucket) && count > 1) {
+      int64_t before = sequence.length();
+      auto goesOn = decodeAhead(sequence, token, *bucket, count, onToken);
+      if (!goesOn)
+        return goesOn.error();
+      if (!*goesOn)
+        return {};
+      steps -= sequence.length() - before;
+      continue;
+    }
+    StepRequest request = {&sequence, {&token, 1}, Rows::last};
+    auto result = step({&request, 1}, Entry::argmax);
+    if (!result)
+      return result.error();
+    token = result->argmax[0];
+    if (!onToken(token))
+      return {};
+    --steps;
+  }
+  return {};
 }
 
 } // namespace quipu

@@ -90,6 +90,14 @@ public:
           Entry entry = Entry::logits,
           const std::function<bool(int64_t done)> &keepGoing = {});
 
+  /// Evaluates `token` and up to `steps` - 1 tokens after it, each the most
+  /// likely after those before; `onToken` sees each that was found, and false
+  /// ends it. The last one found is not evaluated. A device that can goes on by
+  /// itself meanwhile. Errors: as for step(), and a token that is none.
+  Result<void>
+  decodeGreedily(Sequence &sequence, int32_t token, int64_t steps,
+                 const std::function<bool(int32_t token)> &onToken);
+
 private:
   Engine() = default;
 
@@ -100,6 +108,10 @@ private:
   Result<int64_t> chooseBucket(Entry entry, int64_t tokens, int64_t rows) const;
   Result<void> checkRequests(std::span<const StepRequest> requests) const;
   Result<void> reserveSlots(std::span<const StepRequest> requests);
+  Batch batchOf(std::span<const StepRequest> requests, int64_t bucket) const;
+  Result<bool> decodeAhead(Sequence &sequence, int32_t &token, int64_t bucket,
+                           int64_t steps,
+                           const std::function<bool(int32_t)> &onToken);
   Result<StepResult> readResult(int64_t bucket, Entry entry, int64_t rows);
 
   std::shared_ptr<const Package> source;

@@ -34,7 +34,9 @@ private:
            options.cancelled->load(std::memory_order_relaxed);
   }
   Result<StepResult> prefill();
+  Result<void> check(int32_t token) const;
   Result<int32_t> sample(const StepResult &result);
+  Result<void> decodeGreedily();
   std::optional<StopReason> accept(int32_t token);
 
   Engine &engine;
@@ -74,15 +76,21 @@ Result<StepResult> Answer::prefill() {
   return result;
 }
 
+Result<void> Answer::check(int32_t token) const {
+  if (token >= 0 && token < engine.vocabSize())
+    return {};
+  return Error{"the model's logits are not numbers; its weights or its "
+               "code are damaged"};
+}
+
 Result<int32_t> Answer::sample(const StepResult &result) {
   std::optional<int32_t> token;
   if (!result.argmax.empty())
     token = result.argmax[0];
   else
     token = sampler.sample(result.logits, history);
-  if (!token || *token < 0 || *token >= engine.vocabSize())
-    return Error{"the model's logits are not numbers; its weights or its "
-                 "code are damaged"};
+  if (Result<void> checked = check(token.value_or(-1)); !checked)
+    return checked.error();
   return *token;
 }
 
@@ -101,6 +109,29 @@ std::optional<StopReason> Answer::accept(int32_t token) {
   if (sequence.length() >= engine.context())
     return StopReason::contextFull;
   return std::nullopt;
+}
+
+/// The rest of the answer, after its first token.
+Result<void> Answer::decodeGreedily() {
+  int64_t steps = engine.context() - sequence.length();
+  if (options.maxTokens >= 0)
+    steps = std::min(steps, options.maxTokens -
+                                static_cast<int64_t>(generation.tokens.size()));
+  std::optional<StopReason> reason;
+  Result<void> checked;
+  Result<void> decoded = engine.decodeGreedily(
+      sequence, history.back(), steps, [&](int32_t token) {
+        generation.timings.decodeTokens += 1;
+        if (isCancelled())
+          reason = StopReason::cancelled;
+        else if (checked = check(token); checked)
+          reason = accept(token);
+        return checked && !reason;
+      });
+  if (!decoded || !checked)
+    return decoded ? checked : decoded;
+  generation.reason = reason.value_or(StopReason::contextFull);
+  return {};
 }
 
 Result<Generation> Answer::run() {
@@ -126,6 +157,11 @@ Result<Generation> Answer::run() {
       return token.error();
     if (auto reason = accept(*token)) {
       generation.reason = *reason;
+      break;
+    }
+    if (entry == Entry::argmax) {
+      if (auto decoded = decodeGreedily(); !decoded)
+        return decoded.error();
       break;
     }
     StepRequest request = {&sequence, {&history.back(), 1}, Rows::last};

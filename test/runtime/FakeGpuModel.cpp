@@ -6,6 +6,10 @@
 
 #include "test/runtime/FakeGpuModel.h"
 
+#include "runtime/devices/cuda/AdvanceKernel.h"
+#include "runtime/generation/Batch.h"
+
+#include <algorithm>
 #include <cstdlib>
 #include <gmock/gmock.h>
 #include <map>
@@ -27,6 +31,38 @@ int64_t tilesOf(const plan::Grid &grid, const KernelDims &dims) {
   return tiles;
 }
 
+/// What the PTX of AdvanceKernel.h does, from its description.
+void advance(const std::vector<uint64_t> &parameters) {
+  auto array = [&](int i) {
+    return reinterpret_cast<int32_t *>(parameters[i]);
+  };
+  int32_t *tokens = array(0), *positions = array(1), *slots = array(2);
+  const int32_t *sequences = array(3), *pages = array(4), *rows = array(5),
+                *argmax = array(6);
+  auto *dims = reinterpret_cast<KernelDims *>(parameters[7]);
+  int32_t *found = array(8);
+  auto pageSize = static_cast<int32_t>(parameters[9]);
+  BatchShape shape;
+  shape.pageSize = pageSize;
+  shape.maxSplits = static_cast<int64_t>(parameters[10]);
+  int64_t longest = 1;
+  for (int64_t r = 0; r < dims->rows; ++r) {
+    int32_t i = rows[r];
+    found[i] = argmax[r];
+    bool isToken = argmax[r] >= 0 && uint64_t(argmax[r]) < parameters[11];
+    tokens[i] = isToken ? argmax[r] : 0;
+    int32_t page = ++positions[i] / pageSize;
+    slots[i] =
+        page >= dims->pagesPerSequence
+            ? -1
+            : pages[sequences[i] * dims->pagesPerSequence + page] * pageSize +
+                  positions[i] % pageSize;
+    longest = std::max<int64_t>(longest, positions[i] + 1);
+  }
+  dims->splitLength = splitLength(longest, shape);
+  dims->splits = (longest + dims->splitLength - 1) / dims->splitLength;
+}
+
 /// The kernels of the fake model, by name.
 class FakeKernels {
 public:
@@ -37,6 +73,10 @@ public:
   }
 
   cuda::Status run(const FakeLaunch &launch) const {
+    if (launch.kernel == cuda::advanceKernelName) {
+      advance(launch.parameters);
+      return cuda::Status::success;
+    }
     auto found = grids.find(launch.kernel);
     if (found == grids.end())
       return cuda::Status::launchFailed;

@@ -70,6 +70,8 @@ CudaDevice::create(std::shared_ptr<const OpenGpu> gpu, const Package &package,
   if (done)
     done = device->bind(layout);
   if (done)
+    done = device->prepareGreedy();
+  if (done)
     done = upload(device->driver, device->stream.get(), parameters, layout,
                   device->parameters.get(), options.progress);
   if (!done)
@@ -342,6 +344,46 @@ CudaDevice::output(int64_t bucket, int64_t output, int64_t rows) {
   if (larger) // only now is the stream idle
     std::swap(kept, larger);
   return std::span<const std::byte>(kept.data(), static_cast<size_t>(bytes));
+}
+
+Result<void> CudaDevice::prepareGreedy() {
+  int64_t tokens = 0;
+  for (const plan::Bucket &bucket : plan.buckets)
+    if (bucket.device == kind() && greedyOutput(bucket) >= 0)
+      tokens = std::max(tokens, bucket.maxTokens);
+  if (tokens == 0)
+    return {};
+  auto made = GreedyDecode::create(*gpu, plan, tokens);
+  if (!made)
+    return made.error();
+  greedy = std::move(*made);
+  return {};
+}
+
+bool CudaDevice::decodesGreedily(int64_t bucket) const {
+  return greedy && !profiling && !synchronous &&
+         greedyOutput(plan.buckets[bucket]) >= 0;
+}
+
+Result<void> CudaDevice::decodeGreedily(
+    int64_t bucket, const KernelDims &dims, const StepInputs &step,
+    int64_t steps,
+    const std::function<bool(std::span<const int32_t>)> &onTokens) {
+  assert(decodesGreedily(bucket) && dims.rows == dims.tokens);
+  Result<void> done = gpu->context.makeCurrent();
+  if (done)
+    done = copyInputs(buckets[bucket].inputs, dims, step);
+  if (!done)
+    return done;
+  const plan::Bucket &planned = plan.buckets[bucket];
+  const plan::Output &output = planned.outputs[greedyOutput(planned)];
+  done = greedy->run(driver, stream.get(),
+                     {buckets[bucket].inputs, inputs.get(),
+                      arena.get() + output.offset, dims.tokens, steps,
+                      [&] { return replay(bucket); }, onTokens});
+  if (!done)
+    return Error{"bucket '" + planned.name + "': " + done.error().message};
+  return done;
 }
 
 Result<void> CudaDevice::copyPages(std::span<const PageCopy> copies) {

@@ -11,10 +11,12 @@
 
 #include "runtime/devices/Device.h"
 #include "runtime/devices/cuda/GpuCode.h"
+#include "runtime/devices/cuda/GreedyDecode.h"
 #include "runtime/devices/cuda/InputBlock.h"
 #include "runtime/devices/cuda/Upload.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,11 @@ public:
                    const StepInputs &inputs) override;
   Result<std::span<const std::byte>> output(int64_t bucket, int64_t output,
                                             int64_t rows) override;
+  bool decodesGreedily(int64_t bucket) const override;
+  Result<void> decodeGreedily(
+      int64_t bucket, const KernelDims &dims, const StepInputs &inputs,
+      int64_t steps,
+      const std::function<bool(std::span<const int32_t>)> &onTokens) override;
   Result<void> copyPages(std::span<const PageCopy> copies) override;
   void profile(bool enabled) override;
   std::vector<LaunchTime> launchTimes() const override;
@@ -69,6 +76,7 @@ private:
         limits(limits), synchronous(options.synchronous) {}
 
   Result<void> allocate();
+  Result<void> prepareGreedy();
   Result<void> bind(const cuda::ParameterLayout &layout);
   Result<BoundLaunch> bind(const plan::Bucket &bucket,
                            const cuda::InputBlock &inputs,
@@ -105,6 +113,7 @@ private:
   int64_t layerBytes = 0;          // keys or values of one layer
   int64_t pageBytes = 0;           // keys or values of one page of one layer
   std::vector<BoundBucket> buckets;
+  std::optional<cuda::GreedyDecode> greedy; // where a bucket can use it
 };
 
 } // namespace quipu

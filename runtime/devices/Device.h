@@ -97,6 +97,10 @@ public:
 
   virtual Result<void> copyPages(std::span<const PageCopy> copies) = 0;
 
+  /// Bytes a second, read and written, of a copy inside the device's memory; 0
+  /// of a device that works in the host's.
+  virtual Result<double> copyBytesPerSecond() { return 0.0; }
+
   /// Turns timing of launches on or off and forgets what was measured.
   virtual void profile(bool enabled) = 0;
   virtual std::vector<LaunchTime> launchTimes() const = 0;

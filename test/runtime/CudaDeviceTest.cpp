@@ -135,6 +135,18 @@ TEST_F(CudaDevice, timesLaunches) {
   decode(*engine, 3);
 }
 
+TEST_F(CudaDevice, measuresItsMemory) {
+  driver.memoryBytes = int64_t(16) << 20;
+  auto engine = this->engine();
+  ASSERT_TRUE(engine) << engine.error().message;
+  auto speed = engine->device().copyBytesPerSecond();
+  ASSERT_TRUE(speed) << speed.error().message;
+  // The fake's copy takes 1 ms; a quarter of what is free, there and back.
+  EXPECT_NEAR(*speed, 2 * 0.25 * double(int64_t(16) << 20) / 1e-3, 1e9);
+  driver.fail("cuMemcpyDtoDAsync", cuda::Status::unknown, 3);
+  EXPECT_FALSE(engine->device().copyBytesPerSecond());
+}
+
 TEST_F(CudaDevice, asksForMuchSharedMemory) {
   auto package = fakeGpuPackage();
   for (plan::Kernel &kernel : package->plan.kernels)

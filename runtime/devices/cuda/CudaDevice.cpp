@@ -7,6 +7,8 @@
 
 #include "runtime/devices/cuda/CudaDevice.h"
 
+#include "runtime/devices/cuda/CopyBandwidth.h"
+
 #include <algorithm>
 #include <cassert>
 
@@ -398,6 +400,12 @@ Result<void> CudaDevice::copyPages(std::span<const PageCopy> copies) {
                          static_cast<size_t>(pageBytes), stream.get());
     }
   return done;
+}
+
+Result<double> CudaDevice::copyBytesPerSecond() {
+  if (Result<void> done = gpu->context.makeCurrent(); !done)
+    return done.error();
+  return cuda::copyBytesPerSecond(driver, stream.get());
 }
 
 void CudaDevice::profile(bool enabled) {

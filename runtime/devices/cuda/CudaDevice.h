@@ -51,6 +51,7 @@ public:
       int64_t steps,
       const std::function<bool(std::span<const int32_t>)> &onTokens) override;
   Result<void> copyPages(std::span<const PageCopy> copies) override;
+  Result<double> copyBytesPerSecond() override;
   void profile(bool enabled) override;
   std::vector<LaunchTime> launchTimes() const override;
 

@@ -147,7 +147,27 @@ Handler laneHandler(const ptx::Instruction &i) {
   }
 }
 
+/// Where all is active and defined, and rows have just the width of the parts.
+static bool isPlain(const Warp &warp, const Op &op, const Row &whole,
+                    uint32_t mask) {
+  uint32_t bad = ~mask | warp.undefined[whole.slot];
+  bool isExact = true;
+  for (unsigned n = 0; n < op.count; ++n) {
+    const Row &row = warp.rows[op.firstRow + n];
+    bad |= warp.undefined[row.slot];
+    isExact &= row.bytes == op.elementBytes;
+  }
+  return bad == 0 && isExact;
+}
+
 Flow runPack(Warp &warp, const Op &op, uint32_t mask) {
+  if (isPlain(warp, op, op.d, mask)) {
+    const void *from[8];
+    for (unsigned n = 0; n < op.count; ++n)
+      from[n] = warp.row<void>(warp.rows[op.firstRow + n]);
+    op.pack(warp.row<void>(op.d), from);
+    return Flow::next;
+  }
   unsigned part = op.d.bytes / op.count;
   auto *to = warp.row<uint8_t>(op.d);
   bool anyBad = warp.undefined[op.d.slot] != 0;
@@ -181,6 +201,13 @@ Flow runPack(Warp &warp, const Op &op, uint32_t mask) {
 }
 
 Flow runUnpack(Warp &warp, const Op &op, uint32_t mask) {
+  if (isPlain(warp, op, op.a, mask)) {
+    void *to[8];
+    for (unsigned n = 0; n < op.count; ++n)
+      to[n] = warp.row<void>(warp.rows[op.firstRow + n]);
+    op.spread(to, warp.row<void>(op.a));
+    return Flow::next;
+  }
   unsigned part = op.a.bytes / op.count;
   // A copy: a destination may be the source.
   Scratch whole;

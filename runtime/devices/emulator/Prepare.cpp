@@ -155,6 +155,7 @@ private:
   void setAddress(Op &op, const Operand &address);
   void setVector(Op &op, const Operand &operand, uint8_t bytes);
   void convert(const Instruction &i, Type to, Type from, Row d, Row a);
+  void setParts(Op &op, const Operand &vector, uint8_t bytes);
   void setOperands(Op &op, const Instruction &i);
   void noteSynchronization(const Instruction &i);
   void resolveBranches();
@@ -381,6 +382,14 @@ Result<void> Preparer::addMemory(Op op, const Instruction &i) {
   return {};
 }
 
+/// The elements that a register of `bytes` is made of.
+void Preparer::setParts(Op &op, const Operand &vector, uint8_t bytes) {
+  op.elementBytes = uint8_t(bytes / vector.count);
+  setVector(op, vector, std::max<uint8_t>(2, op.elementBytes));
+  op.spread = program.lanes->selectSpread(op.elementBytes, op.count);
+  op.pack = program.lanes->selectPack(op.elementBytes, op.count);
+}
+
 /// The general form: operand n in row firstRow + n, the address apart.
 void Preparer::setOperands(Op &op, const Instruction &i) {
   op.space = i.space;
@@ -473,11 +482,11 @@ Result<void> Preparer::add(const Instruction &i) {
   }
   case Opcode::movPack:
     op.d = source(i.operands[0], rowBytesOf(i.type));
-    setVector(op, i.operands[1], 2);
+    setParts(op, i.operands[1], op.d.bytes);
     break;
   case Opcode::movUnpack:
-    setVector(op, i.operands[0], rowBytesOf(i.type) / i.operands[0].count);
     op.a = source(i.operands[1], rowBytesOf(i.type));
+    setParts(op, i.operands[0], op.a.bytes);
     break;
   case Opcode::atom:
   case Opcode::red: {

@@ -65,6 +65,17 @@ TEST(PtxControlFlow, BranchTablesMeetBehindAllTargets) {
   EXPECT_EQ(function.instructions[0].reconverge, 4u);
 }
 
+TEST(PtxControlFlow, BranchesMayShareATable) {
+  std::string table = "T: .branchtargets A";
+  for (int i = 0; i < 20000; ++i)
+    table += ", A";
+  table += ";\n";
+  for (int i = 0; i < 20000; ++i)
+    table += "@%p1 brx.idx %r1, T;\n";
+  Function function = kernel(table + "A: bar.sync 0;\nret;\n");
+  EXPECT_EQ(function.instructions[7].reconverge, 20000u);
+}
+
 /// Compares with post-dominance by its definition: a block is one of a branch
 /// if the exit cannot be reached from the branch without it.
 TEST(PtxControlFlow, NestedLoopsAgreeWithTheDefinition) {

@@ -70,6 +70,7 @@ INSTANTIATE_TEST_SUITE_P(
             "12: expected a .s32 literal, found a float"},
         Bad{"add.s32 %r1, %tid.x, 1;",
             "12: '%tid.x' may only be read by a mov"},
+        Bad{"mov.u64 %rd1, %tid.x;", "12: '%tid.x' has 32 bits"},
         Bad{"add.s32 _, %r1, 1;", "12: '_' cannot stand here"},
         Bad{"add.s32 %r1, %r2, !%r3;",
             "12: only a predicate that is read may be inverted"},

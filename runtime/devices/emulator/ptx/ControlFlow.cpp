@@ -18,12 +18,14 @@ namespace {
 
 constexpr uint32_t none = UINT32_MAX;
 
-/// Basic blocks of a function, and one more, the exit, as the last.
+/// Basic blocks of a function, then its branch tables, then the exit. A table
+/// is a node so that edges stay few where many branches share a large one.
 struct FlowGraph {
   std::vector<uint32_t> first; // first instruction of each block; then the end
   std::vector<std::vector<uint32_t>> successors, predecessors;
 
   explicit FlowGraph(const Function &function);
+  uint32_t blocks() const { return uint32_t(first.size() - 1); }
   uint32_t exit() const { return uint32_t(successors.size() - 1); }
   void connect(uint32_t from, uint32_t to) {
     successors[from].push_back(to);
@@ -41,16 +43,6 @@ bool isEnd(const Instruction &instruction) {
          instruction.opcode == Opcode::trap;
 }
 
-template <typename Visit>
-void forTargets(const Function &function, const Instruction &instruction,
-                Visit visit) {
-  if (instruction.opcode == Opcode::bra)
-    visit(instruction.operands[0].index);
-  else
-    for (uint32_t target : function.branchTables[instruction.operands[1].index])
-      visit(target);
-}
-
 } // namespace
 
 FlowGraph::FlowGraph(const Function &function) {
@@ -62,27 +54,33 @@ FlowGraph::FlowGraph(const Function &function) {
     if (!isBranch(instructions[i]) && !isEnd(instructions[i]))
       continue;
     begins[i + 1] = true;
-    if (isBranch(instructions[i]))
-      forTargets(function, instructions[i],
-                 [&](uint32_t target) { begins[target] = true; });
+    if (instructions[i].opcode == Opcode::bra)
+      begins[instructions[i].operands[0].index] = true;
   }
+  for (const std::vector<uint32_t> &table : function.branchTables)
+    for (uint32_t target : table)
+      begins[target] = true;
   std::vector<uint32_t> blockAt(count + 1);
   for (uint32_t i = 0; i <= count; ++i) {
     if (begins[i])
       first.push_back(i);
     blockAt[i] = uint32_t(first.size() - 1);
   }
-  uint32_t blocks = uint32_t(first.size() - 1);
-  successors.resize(blocks + 1);
-  predecessors.resize(blocks + 1);
-  for (uint32_t block = 0; block < blocks; ++block) {
+  size_t nodes = blocks() + function.branchTables.size() + 1;
+  successors.resize(nodes);
+  predecessors.resize(nodes);
+  for (uint32_t i = 0; i < function.branchTables.size(); ++i)
+    for (uint32_t target : function.branchTables[i])
+      connect(blocks() + i, blockAt[target]);
+  for (uint32_t block = 0; block < blocks(); ++block) {
     const Instruction &last = instructions[first[block + 1] - 1];
-    if (isBranch(last))
-      forTargets(function, last,
-                 [&](uint32_t target) { connect(block, blockAt[target]); });
-    bool stays = last.guard < 0 && (last.opcode == Opcode::bra ||
-                                    last.opcode == Opcode::brx || isEnd(last));
-    if (!stays)
+    if (last.opcode == Opcode::bra)
+      connect(block, blockAt[last.operands[0].index]);
+    else if (last.opcode == Opcode::brx)
+      connect(block, blocks() + last.operands[1].index);
+    // What has no guard never goes on to the next block, and a function's last
+    // instruction has none.
+    if (last.guard >= 0 || !(isBranch(last) || isEnd(last)))
       connect(block, block + 1);
     else if (isEnd(last) && last.opcode != Opcode::trap)
       connect(block, exit());
@@ -162,9 +160,12 @@ static std::vector<uint32_t> postDominators(const FlowGraph &graph) {
 void quipu::ptx::findReconvergence(Function &function) {
   FlowGraph graph(function);
   std::vector<uint32_t> dominators = postDominators(graph);
-  for (uint32_t block = 0; block < graph.exit(); ++block) {
+  for (uint32_t block = 0; block < graph.blocks(); ++block) {
     Instruction &last = function.instructions[graph.first[block + 1] - 1];
     uint32_t meeting = dominators[block];
+    while (meeting != none && meeting >= graph.blocks() &&
+           meeting != graph.exit())
+      meeting = dominators[meeting]; // behind the table
     if (isBranch(last) && meeting != none && meeting != graph.exit())
       last.reconverge = graph.first[meeting];
   }

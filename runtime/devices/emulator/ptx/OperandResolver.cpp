@@ -188,8 +188,8 @@ bool FunctionParser::resolveRegister(const OperandForm &form, Type type,
     if (!form.anything || raw.addend != 0 || raw.inverted)
       return tokens.fail(token.line,
                          quote(token.text) + " may only be read by a mov");
-    // mov.u32 of a 64-bit counter takes its lower half.
-    if (widthOf(wanted) > width && !(width == 32 && widthOf(wanted) == 64))
+    // A 16-bit register takes the lower half of a 32-bit one.
+    if (widthOf(wanted) > width || (width == 64 && widthOf(wanted) != 64))
       return tokens.fail(token.line, quote(token.text) + " has " +
                                          std::to_string(width) + " bits");
     operand.kind = OperandKind::special;

@@ -26,6 +26,8 @@ Result<bool> isPackage(const std::string &path);
 
 /// Adds `compile` to `app`.
 void addCompileCommand(CLI::App &app, CommandHost &host);
+/// Adds `explain` to `app`.
+void addExplainCommand(CLI::App &app, CommandHost &host);
 
 } // namespace quipu
 

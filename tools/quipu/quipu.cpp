@@ -19,6 +19,7 @@ int main(int argc, char **argv) {
   quipu::addTokenizeCommand(app, host);
   quipu::addInspectCommand(app, host);
   quipu::addPlanCommand(app, host);
+  quipu::addExplainCommand(app, host);
   quipu::addBenchCommand(app, host);
   quipu::addEmulateCommand(app, host);
   return quipu::runApp(app, argc, argv, host);

@@ -1,0 +1,156 @@
+//===- Explain.cpp - What a model was compiled into -----------------------===//
+//
+// Runs the pipeline to the fused graph, to the plan and to code. Groups,
+// launches and kernels are matched by their order, which no pass changes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Explain.h"
+
+#include "compiler/Compilation.h"
+#include "dialects/kernel/Tiling.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace quipu;
+
+/// "rms_norm, 3 linear": a linear counts once for each of its weights.
+static std::string describeOps(llvm::ArrayRef<Operation *> ops) {
+  llvm::MapVector<StringRef, int64_t> counts;
+  for (Operation *op : ops) {
+    auto linear = dyn_cast<llama::LinearOp>(op);
+    counts[op->getName().stripDialect()] +=
+        linear ? int64_t(linear.getNumResults()) : 1;
+  }
+  return llvm::join(
+      llvm::map_range(counts,
+                      [](const std::pair<StringRef, int64_t> &count) {
+                        return (count.second > 1
+                                    ? std::to_string(count.second) + " "
+                                    : "") +
+                               count.first.str();
+                      }),
+      ", ");
+}
+
+/// The ops that become one kernel each, of `step` in order.
+static std::vector<std::string> describeGroups(func::FuncOp step) {
+  std::vector<std::string> groups;
+  for (Operation &op : step.getBody().front().without_terminator()) {
+    if (!isa_and_nonnull<llama::LlamaDialect>(op.getDialect()))
+      continue;
+    llvm::SmallVector<Operation *> ops = {&op};
+    if (auto fusion = dyn_cast<llama::FusionOp>(op)) {
+      ops.clear();
+      for (Operation &inner : fusion->getRegion(0).front().without_terminator())
+        ops.push_back(&inner);
+    }
+    groups.push_back(describeOps(ops));
+  }
+  return groups;
+}
+
+static bool isMerge(const plan::Kernel &kernel) {
+  return llvm::StringRef(kernel.name).ends_with(kernel::mergeSuffix);
+}
+
+/// The groups of `fused`, by bucket and launch of `plan`.
+static Result<std::vector<std::vector<std::string>>>
+opsOfLaunches(ModuleOp fused, const plan::Plan &plan) {
+  std::vector<std::vector<std::string>> result;
+  auto steps = fused.getOps<func::FuncOp>();
+  auto step = steps.begin();
+  for (const plan::Bucket &bucket : plan.buckets) {
+    assert(step != steps.end() && "a step for each bucket");
+    std::vector<std::string> groups = describeGroups(*step++);
+    std::vector<std::string> &ops = result.emplace_back();
+    size_t next = 0;
+    for (const plan::Launch &launch : bucket.launches) {
+      bool merge = isMerge(plan.kernels[launch.kernel]);
+      if (!merge && next == groups.size())
+        return Error{"bucket " + bucket.name +
+                     ": there are more launches than groups of ops"};
+      ops.push_back(merge ? std::string() : groups[next++]);
+    }
+    if (next != groups.size())
+      return Error{"bucket " + bucket.name + ": expected " +
+                   std::to_string(groups.size()) + " launches, found " +
+                   std::to_string(next)};
+  }
+  return result;
+}
+
+static std::string scheduleText(Operation *skeleton, TargetChoice target) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << Attribute(scheduleFor(skeleton, target));
+  llvm::StringRef inner = text;
+  inner = inner.substr(inner.find('<'));
+  return inner.str();
+}
+
+/// Fills in what ptxas says of the kernels, where it is.
+static Result<void> addRegisterUse(Explanation &explanation) {
+  const Target &target = explanation.package->targets.front();
+  std::optional<std::string> ptxas = findPtxas();
+  if (!ptxas) {
+    explanation.withoutRegisters = "ptxas is not in PATH, $CUDA_HOME/bin or "
+                                   "/usr/local/cuda/bin";
+    return {};
+  }
+  llvm::StringRef ptx(reinterpret_cast<const char *>(target.code.data()),
+                      target.code.size());
+  auto use = assemble(*ptxas, ptx, target.name);
+  if (!use)
+    return Error{llvm::toString(use.takeError())};
+  const plan::Plan &plan = explanation.package->plan;
+  for (size_t i = 0; i < plan.kernels.size(); ++i)
+    if (auto known = use->find(plan.kernels[i].name); known != use->end())
+      explanation.kernels[i].registerUse = known->second;
+  return {};
+}
+
+Result<Explanation> quipu::explainModel(const Model &model,
+                                        const CompileOptions &asked) {
+  Result<std::vector<TargetChoice>> targets = chooseTargets(asked.targets);
+  if (!targets)
+    return targets.error();
+  if (targets->size() != 1)
+    return Error{"--target: expected one target, found " +
+                 std::to_string(targets->size())};
+  TargetChoice target = targets->front();
+  CompileOptions options = withDevices(asked, *targets);
+
+  Explanation explanation;
+  Result<std::shared_ptr<Package>> package = compileModel(model, options);
+  if (!package)
+    return package.error();
+  explanation.package = *package;
+  const plan::Plan &plan = explanation.package->plan;
+
+  Compilation fused(model, options), planned(model, options);
+  if (Result<void> done = fused.run(Stage::fused); !done)
+    return done.error();
+  auto ops = opsOfLaunches(fused.module(), plan);
+  if (!ops)
+    return ops.error();
+  explanation.ops = std::move(*ops);
+
+  if (Result<void> done = planned.run(Stage::plan); !done)
+    return done.error();
+  SymbolTable symbols(planned.module());
+  for (const plan::Kernel &kernel : plan.kernels) {
+    llvm::StringRef name = kernel.name;
+    name.consume_back(kernel::mergeSuffix);
+    auto function = symbols.lookup<func::FuncOp>(name);
+    Operation *skeleton = &function.getBody().front().front();
+    explanation.kernels.push_back({scheduleText(skeleton, target), {}});
+  }
+  if (kindOf(target) == plan::DeviceKind::gpu)
+    if (Result<void> done = addRegisterUse(explanation); !done)
+      return done.error();
+  return explanation;
+}

@@ -1,0 +1,218 @@
+//===- ExplainCommand.cpp - quipu explain ---------------------------------===//
+//
+// Lists the launches of one step: the ops in each, the kernel, its schedule,
+// and what it has to read and compute. Layers that are alike are one line.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/Explain.h"
+#include "frontends/OpenModel.h"
+#include "tools/commands/bench/StepCost.h"
+#include "tools/quipu/ModelLoader.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+
+using namespace quipu;
+using nlohmann::ordered_json;
+
+namespace {
+
+struct ExplainOptions {
+  LoadRequest load;
+  std::string target = "sm_80";
+  std::string bucket = "decode";
+  std::string entry = "argmax";
+  int64_t position = 0;
+  bool json = false;
+};
+
+/// Launches of one kind of work: the same kernel, whatever the layer.
+struct Line {
+  std::string work, ops, kernel, skeleton, schedule;
+  int64_t kernelIndex = 0;
+  int64_t launches = 0;
+  Cost cost; // of all of them
+};
+
+} // namespace
+
+static const ModelInfo &infoOf(const Explanation &explanation) {
+  return explanation.package->model;
+}
+
+static int64_t queryHeads(const Explanation &explanation) {
+  for (const auto &[name, value] : infoOf(explanation).config)
+    if (name == "num_attention_heads")
+      return int64_t(value);
+  return 0;
+}
+
+static Result<size_t> findBucket(const plan::Plan &plan,
+                                 const ExplainOptions &options) {
+  std::string known;
+  for (size_t i = 0; i < plan.buckets.size(); ++i) {
+    const plan::Bucket &bucket = plan.buckets[i];
+    if (bucket.name == options.bucket && bucket.entry == options.entry)
+      return i;
+    if (bucket.entry == options.entry)
+      known += (known.empty() ? "" : ", ") + bucket.name;
+  }
+  return Error{"--bucket: unknown bucket '" + options.bucket + "'; known are " +
+               known};
+}
+
+static std::vector<Line> linesOf(const Explanation &explanation, size_t bucket,
+                                 const StepShape &shape) {
+  const plan::Plan &plan = explanation.package->plan;
+  std::vector<Line> lines;
+  const std::vector<plan::Launch> &launches = plan.buckets[bucket].launches;
+  for (size_t i = 0; i < launches.size(); ++i) {
+    const plan::Launch &launch = launches[i];
+    const plan::Kernel &kernel = plan.kernels[launch.kernel];
+    std::string work = launchClass(plan, launch);
+    auto line = std::find_if(lines.begin(), lines.end(), [&](const Line &each) {
+      return each.work == work && each.kernel == kernel.name;
+    });
+    if (line == lines.end()) {
+      lines.push_back(
+          {work, explanation.ops[bucket][i], kernel.name, kernel.skeleton,
+           explanation.kernels[launch.kernel].schedule, launch.kernel});
+      line = lines.end() - 1;
+    }
+    line->launches += 1;
+    line->cost += launchCost(plan, launch, shape, queryHeads(explanation));
+  }
+  return lines;
+}
+
+static void printTable(const Explanation &explanation, size_t bucket,
+                       const std::vector<Line> &lines) {
+  const plan::Bucket &step = explanation.package->plan.buckets[bucket];
+  std::printf("%s for %s, bucket %s (up to %lld tokens), entry %s\n\n",
+              infoOf(explanation).name.c_str(),
+              explanation.package->targets.front().name.c_str(),
+              step.name.c_str(), static_cast<long long>(step.maxTokens),
+              step.entry.c_str());
+  std::printf("%-22s %8s %10s %10s %5s %6s  %-24s %s\n", "work", "launches",
+              "MB read", "MFLOP", "regs", "spills", "kernel", "ops");
+  Cost total;
+  int64_t launches = 0;
+  for (const Line &line : lines) {
+    const auto &use = explanation.kernels[line.kernelIndex].registerUse;
+    std::printf("%-22s %8lld %10.3f %10.3f %5s %6s  %-24s %s\n",
+                line.work.c_str(), static_cast<long long>(line.launches),
+                double(line.cost.bytes()) / 1e6, double(line.cost.flops) / 1e6,
+                use ? std::to_string(use->registers).c_str() : "-",
+                use ? std::to_string(use->spillBytes).c_str() : "-",
+                line.kernel.c_str(), line.ops.c_str());
+    total += line.cost;
+    launches += line.launches;
+  }
+  std::printf("%-22s %8lld %10.3f %10.3f\n\n", "total",
+              static_cast<long long>(launches), double(total.bytes()) / 1e6,
+              double(total.flops) / 1e6);
+  std::printf("schedules\n");
+  for (const Line &line : lines)
+    std::printf("  %-24s %s\n", line.kernel.c_str(), line.schedule.c_str());
+  if (!explanation.withoutRegisters.empty())
+    std::fprintf(stderr, "no registers and spills: %s\n",
+                 explanation.withoutRegisters.c_str());
+}
+
+static ordered_json costJson(const Cost &cost) {
+  return {{"parameter_bytes", cost.parameterBytes},
+          {"kv_bytes", cost.kvBytes},
+          {"flops", cost.flops}};
+}
+
+static void printJson(const Explanation &explanation, size_t bucket,
+                      const std::vector<Line> &lines) {
+  const plan::Plan &plan = explanation.package->plan;
+  const plan::Bucket &step = plan.buckets[bucket];
+  ordered_json launches = ordered_json::array();
+  Cost total;
+  for (const Line &line : lines) {
+    const plan::Kernel &kernel = plan.kernels[line.kernelIndex];
+    ordered_json entry = {{"work", line.work},
+                          {"ops", line.ops},
+                          {"launches", line.launches},
+                          {"kernel", line.kernel},
+                          {"skeleton", line.skeleton},
+                          {"schedule", line.schedule},
+                          {"threads", kernel.threads},
+                          {"shared_bytes", kernel.scratchBytes.front()}};
+    entry.update(costJson(line.cost));
+    if (const auto &use = explanation.kernels[line.kernelIndex].registerUse) {
+      entry["registers"] = use->registers;
+      entry["stack_bytes"] = use->stackBytes;
+      entry["spill_bytes"] = use->spillBytes;
+    }
+    launches.push_back(std::move(entry));
+    total += line.cost;
+  }
+  print({{"model", infoOf(explanation).name},
+         {"target", explanation.package->targets.front().name},
+         {"bucket", step.name},
+         {"entry", step.entry},
+         {"max_tokens", step.maxTokens},
+         {"work", std::move(launches)},
+         {"total", costJson(total)}},
+        2);
+}
+
+static Result<void> explain(const ExplainOptions &options) {
+  Result<Model> model = openModel(options.load.model);
+  if (!model)
+    return model.error();
+  CompileOptions compile = compileOptions(options.load, model->compile);
+  compile.targets = {options.target};
+  Result<Explanation> explanation = explainModel(*model, compile);
+  if (!explanation)
+    return explanation.error();
+  const plan::Plan &plan = explanation->package->plan;
+  Result<size_t> bucket = findBucket(plan, options);
+  if (!bucket)
+    return bucket.error();
+  StepShape shape;
+  shape.first = options.position;
+  shape.tokens = plan.buckets[*bucket].maxTokens;
+  shape.rows = 1;
+  std::vector<Line> lines = linesOf(*explanation, *bucket, shape);
+  if (options.json)
+    printJson(*explanation, *bucket, lines);
+  else
+    printTable(*explanation, *bucket, lines);
+  return {};
+}
+
+void quipu::addExplainCommand(CLI::App &app, CommandHost &host) {
+  auto options = std::make_shared<ExplainOptions>();
+  CLI::App *command = app.add_subcommand(
+      "explain", "list the kernels of a step: ops, schedule, bytes, registers");
+  addCompileOptions(*command, options->load);
+  command
+      ->add_option("--target", options->target,
+                   "what to compile for: sm_80, sm_90a, cpu-x86-64-v4, ...; "
+                   "default: sm_80")
+      ->type_name("NAME");
+  command
+      ->add_option("--bucket", options->bucket,
+                   "which step: decode (default), small, batch, prefill")
+      ->type_name("NAME");
+  command
+      ->add_option("--entry", options->entry,
+                   "what the step leaves: argmax (default) or logits")
+      ->check(CLI::IsMember({"argmax", "logits"}));
+  command
+      ->add_option("--position", options->position,
+                   "tokens of context before the step's; default: 0")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--json", options->json, "print JSON; see docs/explain.md");
+  command->callback([options, &host] {
+    Result<void> done = explain(*options);
+    host.status = done ? 0 : fail(done.error());
+  });
+}

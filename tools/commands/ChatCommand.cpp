@@ -67,7 +67,6 @@ Result<void> Conversation::say(const std::string &text) {
                  std::to_string(session.engine.context()) +
                  "; /reset begins anew, and -c makes the context longer"};
   }
-  InterruptFlag::clear();
   Result<Answer> answer = quipu::answer(session, sequence, *ids,
                                         /*chatting=*/true, /*quiet=*/false);
   if (!answer) {

@@ -11,6 +11,7 @@
 #include "runtime/tokenizer/SplitPatterns.h"
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_map>
 
 namespace quipu {
@@ -133,8 +134,9 @@ void TokenizerJsonReader::readVocabulary(const json &vocab) {
                   "the id of '" + entry.key() + "' is not an integer");
     byId.emplace_back(entry->get<int64_t>(), &entry.key());
   }
-  std::stable_sort(byId.begin(), byId.end(), [](auto &left, auto &right) {
-    return left.first < right.first;
+  std::sort(byId.begin(), byId.end(), [](auto &left, auto &right) {
+    return std::tie(left.first, *left.second) <
+           std::tie(right.first, *right.second);
   });
   for (size_t i = 0; i < byId.size() && !error; ++i) {
     if (i > 0 && byId[i].first == byId[i - 1].first)

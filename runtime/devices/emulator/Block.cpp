@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/devices/emulator/Definedness.h"
 #include "runtime/devices/emulator/Execute.h"
 #include "runtime/devices/emulator/Order.h"
 
@@ -180,9 +181,18 @@ void runWarp(Warp &warp, int64_t turn) {
       uint32_t truth = warp.predicate(op.guard);
       mask &= op.guardNegated ? ~truth : truth;
       if (uint32_t bad = warp.undefined[op.guard.slot] & warp.active)
-          [[unlikely]]
-        report(warp, op, Check::undefined, std::countr_zero(bad),
-               "the guard depends on a value that nothing wrote");
+          [[unlikely]] {
+        if (op.lanes) { // chooses between two values, as selp does
+          op.run(warp, op, mask);
+          setTaint(warp, op.d, bad, bad);
+          if (op.e.slot && op.instruction->opcode == ptx::Opcode::setp)
+            setTaint(warp, op.e, bad, bad);
+          mask = 0;
+        } else {
+          report(warp, op, Check::undefined, std::countr_zero(bad),
+                 "the guard depends on a value that nothing wrote");
+        }
+      }
     }
     if (op.counts) {
       ++counters.warpInstructions[int(op.kind)];

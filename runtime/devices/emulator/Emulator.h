@@ -53,7 +53,7 @@ struct Options {
   uint64_t seed = 0; // of the interleaving of warps and blocks; 0: in order
   int maxReports = 8;
   /// Warp instructions that one launch may execute before it counts as hung.
-  int64_t maxInstructions = int64_t(1) << 40;
+  int64_t maxInstructions = int64_t(1) << 32;
 };
 
 struct Extent {

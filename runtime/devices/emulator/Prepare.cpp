@@ -396,18 +396,18 @@ void Preparer::setOperands(Op &op, const Instruction &i) {
   op.firstRow = uint32_t(program.rows.size());
   op.count = i.operandCount;
   uint8_t bytes = bits(i.type) == 64 ? 8 : 4;
-  bool hasAddress = false;
+  int addresses = 0; // a third one is that of an mbarrier: see runBulkCopy
   for (unsigned n = 0; n < i.operandCount; ++n) {
     const Operand &operand = i.operands[n];
-    if (operand.kind == OperandKind::address && !hasAddress) {
+    if (operand.kind == OperandKind::address && addresses == 0) {
       setAddress(op, operand);
-      hasAddress = true;
-    } else if (operand.kind == OperandKind::address) {
+    } else if (operand.kind == OperandKind::address && addresses == 1) {
       op.hasBaseB = operand.hasBase;
       op.offsetB = operand.hasBase ? operand.value : symbolValue(operand);
       if (operand.hasBase)
         op.b = registerRow(operand.regClass, operand.index);
     }
+    addresses += operand.kind == OperandKind::address;
     if (operand.kind == OperandKind::address && operand.hasBase)
       program.rows.push_back(registerRow(operand.regClass, operand.index));
     else

@@ -10,6 +10,7 @@
 
 #include "base/Utf8.h"
 #include "frontends/gguf/GgufFile.h"
+#include "frontends/gguf/GgufTypes.h"
 
 #include <cstring>
 #include <unordered_set>
@@ -22,67 +23,6 @@ constexpr uint64_t maxNameLength = 1024;
 constexpr int maxArrayDepth = 4;
 constexpr uint32_t maxDimensions = 4;
 constexpr uint64_t defaultAlignment = 32;
-
-/// Bytes of a value of `type`; of a string or an array, the least it can have.
-uint64_t leastBytes(GgufType type) {
-  switch (type) {
-  case GgufType::u8:
-  case GgufType::i8:
-  case GgufType::boolean:
-    return 1;
-  case GgufType::u16:
-  case GgufType::i16:
-    return 2;
-  case GgufType::u32:
-  case GgufType::i32:
-  case GgufType::f32:
-    return 4;
-  case GgufType::string:
-  case GgufType::u64:
-  case GgufType::i64:
-  case GgufType::f64:
-    return 8;
-  case GgufType::array:
-    return 12;
-  }
-  return 0;
-}
-
-/// The stored types we read, by their number in the file (enum ggml_type).
-std::optional<ElementType> elementType(uint32_t number) {
-  switch (number) {
-  case 0:
-    return ElementType::f32;
-  case 1:
-    return ElementType::f16;
-  case 2:
-    return ElementType::q4_0;
-  case 3:
-    return ElementType::q4_1;
-  case 6:
-    return ElementType::q5_0;
-  case 7:
-    return ElementType::q5_1;
-  case 8:
-    return ElementType::q8_0;
-  case 10:
-    return ElementType::q2_k;
-  case 11:
-    return ElementType::q3_k;
-  case 12:
-    return ElementType::q4_k;
-  case 13:
-    return ElementType::q5_k;
-  case 14:
-    return ElementType::q6_k;
-  case 26:
-    return ElementType::i32;
-  case 30:
-    return ElementType::bf16;
-  default:
-    return std::nullopt;
-  }
-}
 
 } // namespace
 
@@ -276,7 +216,7 @@ bool GgufParser::readArray(GgufArray &array, std::string_view key, int depth) {
                 std::to_string(maxArrayDepth) + " levels");
   if (!readType(array.elementType, key) || !read(array.count, key))
     return false;
-  uint64_t least = leastBytes(array.elementType);
+  uint64_t least = leastGgufBytes(array.elementType);
   if (array.count > left() / least)
     return fail(std::string(key) + ": array of " + std::to_string(array.count) +
                 " " + std::string(name(array.elementType)) +
@@ -337,7 +277,7 @@ bool GgufParser::readTensor(GgufTensor &tensor) {
 /// that bound no product of dimensions overflows later.
 bool GgufParser::measureTensor(GgufTensor &tensor, uint32_t typeNumber) {
   std::string prefix = "tensor '" + std::string(tensor.name) + "'";
-  std::optional<ElementType> type = elementType(typeNumber);
+  std::optional<ElementType> type = ggufElementType(typeNumber);
   if (!type)
     return fail(prefix + " has type " + std::to_string(typeNumber) +
                 ", which is not supported (supported: F32 F16 BF16 Q8_0 Q4_0 "

@@ -6,6 +6,8 @@
 
 #include "test/runtime/emulator/PtxText.h"
 
+#include <random>
+
 using namespace quipu;
 using namespace quipu::ptx;
 using quipu::test::kernel;
@@ -76,39 +78,47 @@ TEST(PtxControlFlow, BranchesMayShareATable) {
   EXPECT_EQ(function.instructions[7].reconverge, 20000u);
 }
 
-/// Compares with post-dominance by its definition: a block is one of a branch
-/// if the exit cannot be reached from the branch without it.
-TEST(PtxControlFlow, NestedLoopsAgreeWithTheDefinition) {
-  std::string text;
-  constexpr uint32_t blocks = 24;
-  for (uint32_t i = 0; i < blocks; ++i)
-    text += "L" + std::to_string(i) + ": @%p1 bra L" +
-            std::to_string((i * 7 + 3) % blocks) + ";\n";
-  Function function = kernel(text);
-  auto reaches = [&](uint32_t from, uint32_t without) {
-    std::vector<bool> seen(blocks + 1);
-    std::vector<uint32_t> open = {from};
-    while (!open.empty()) {
-      uint32_t at = open.back();
-      open.pop_back();
-      if (at == without || seen[at])
-        continue;
-      seen[at] = true;
-      if (at == blocks)
-        return true;
-      open.push_back(at + 1);
-      open.push_back(function.instructions[at].operands[0].index);
+/// Whether the end of `function`, all of whose instructions are guarded
+/// branches, can be reached from `from` without `without`.
+bool reachesEnd(const Function &function, uint32_t from, uint32_t without) {
+  uint32_t end = uint32_t(function.instructions.size() - 1);
+  std::vector<bool> seen(end + 1);
+  std::vector<uint32_t> open = {from};
+  while (!open.empty()) {
+    uint32_t at = open.back();
+    open.pop_back();
+    if (at == without || seen[at])
+      continue;
+    seen[at] = true;
+    if (at == end)
+      return true;
+    open.push_back(at + 1);
+    open.push_back(function.instructions[at].operands[0].index);
+  }
+  return false;
+}
+
+/// Compares with post-dominance by its definition: an instruction is one of a
+/// branch if the end cannot be reached from the branch without it.
+TEST(PtxControlFlow, TangledLoopsAgreeWithTheDefinition) {
+  constexpr uint32_t count = 24;
+  for (uint32_t seed = 1; seed <= 50; ++seed) {
+    std::minstd_rand random(seed);
+    std::string text;
+    for (uint32_t i = 0; i < count; ++i)
+      text += "L" + std::to_string(i) + ": @%p1 bra L" +
+              std::to_string(random() % count) + ";\n";
+    Function function = kernel(text);
+    for (uint32_t i = 0; i < count; ++i) {
+      uint32_t meeting = function.instructions[i].reconverge;
+      ASSERT_NE(meeting, noInstruction);
+      EXPECT_FALSE(reachesEnd(function, i, meeting)) << seed << " " << i;
+      // Nothing nearer: every other one of the branch is one of the meeting's.
+      for (uint32_t other = 0; other < count; ++other)
+        if (other != i && other != meeting && !reachesEnd(function, i, other))
+          EXPECT_FALSE(reachesEnd(function, meeting, other))
+              << seed << " " << i << " " << other;
     }
-    return false;
-  };
-  for (uint32_t i = 0; i < blocks; ++i) {
-    uint32_t meeting = function.instructions[i].reconverge;
-    ASSERT_NE(meeting, noInstruction);
-    EXPECT_FALSE(reaches(i, meeting)) << i;
-    // Nothing nearer: every other post-dominator is one of the meeting's.
-    for (uint32_t other = 0; other < blocks; ++other)
-      if (other != i && other != meeting && !reaches(i, other))
-        EXPECT_FALSE(reaches(meeting, other)) << i << " " << other;
   }
 }
 

@@ -87,73 +87,91 @@ FlowGraph::FlowGraph(const Function &function) {
   }
 }
 
+namespace {
+
+/// A depth-first tree of the nodes that reach the exit, against the edges.
+/// Nodes have two names: those of the graph, and their numbers in this tree.
+struct ReverseTree {
+  std::vector<uint32_t> order;  // number -> node; the exit is the first
+  std::vector<uint32_t> number; // node -> number, none if not reached
+  std::vector<uint32_t> parent; // number -> number
+
+  explicit ReverseTree(const FlowGraph &graph)
+      : number(graph.successors.size(), none) {
+    add(graph.exit(), none);
+    std::vector<std::pair<uint32_t, size_t>> stack = {{graph.exit(), 0}};
+    while (!stack.empty()) {
+      auto &[node, next] = stack.back();
+      const std::vector<uint32_t> &onward = graph.predecessors[node];
+      if (next == onward.size()) {
+        stack.pop_back();
+        continue;
+      }
+      uint32_t child = onward[next++];
+      if (number[child] != none)
+        continue;
+      add(child, number[node]);
+      stack.emplace_back(child, 0);
+    }
+  }
+
+private:
+  void add(uint32_t node, uint32_t under) {
+    number[node] = uint32_t(order.size());
+    order.push_back(node);
+    parent.push_back(under);
+  }
+};
+
+/// The forest of nodes that are processed, with path compression.
+struct Forest {
+  std::vector<uint32_t> ancestor, best, semi;
+  std::vector<uint32_t> path;
+
+  explicit Forest(const std::vector<uint32_t> &parent)
+      : ancestor(parent), best(parent.size()), semi(parent.size()) {
+    std::iota(best.begin(), best.end(), 0);
+    std::iota(semi.begin(), semi.end(), 0);
+  }
+
+  /// The least semidominator on the way from `v` up to the last node that is
+  /// processed (> w); of what is not processed, the node itself.
+  uint32_t leastSemidominator(uint32_t v, uint32_t w) {
+    if (v <= w)
+      return v;
+    path.clear();
+    for (uint32_t top = v; ancestor[top] > w; top = ancestor[top])
+      path.push_back(top);
+    for (size_t i = path.size(); i-- > 0;) {
+      uint32_t node = path[i], up = ancestor[node];
+      if (semi[best[up]] < semi[best[node]])
+        best[node] = best[up];
+      ancestor[node] = ancestor[up];
+    }
+    return semi[best[v]];
+  }
+};
+
+} // namespace
+
 /// The immediate dominator of each node of the reversed graph, seen from the
 /// exit; none for the exit and for what never reaches it.
 static std::vector<uint32_t> postDominators(const FlowGraph &graph) {
-  size_t nodes = graph.successors.size();
-  // Depth-first numbers from the exit, against the edges. `ancestor` starts as
-  // the parent in that tree and is later compressed.
-  std::vector<uint32_t> number(nodes, none), parent(nodes, none), order;
-  std::vector<std::pair<uint32_t, size_t>> stack = {{graph.exit(), 0}};
-  number[graph.exit()] = 0;
-  order.push_back(graph.exit());
-  while (!stack.empty()) {
-    auto &[node, next] = stack.back();
-    const std::vector<uint32_t> &onward = graph.predecessors[node];
-    if (next == onward.size()) {
-      stack.pop_back();
-      continue;
-    }
-    uint32_t child = onward[next++];
-    if (number[child] != none)
-      continue;
-    number[child] = uint32_t(order.size());
-    parent[number[child]] = number[node];
-    order.push_back(child);
-    stack.emplace_back(child, 0);
-  }
-
-  // From here on, nodes are their numbers.
-  size_t reached = order.size();
-  std::vector<uint32_t> semi(reached), best(reached), ancestor(parent);
-  std::iota(semi.begin(), semi.end(), 0);
-  std::iota(best.begin(), best.end(), 0);
-  std::vector<uint32_t> path;
-  for (size_t w = reached; w-- > 1;) {
-    for (uint32_t successor : graph.successors[order[w]]) {
-      uint32_t v = number[successor];
-      if (v == none)
-        continue;
-      // The node of the least semidominator on the way from v up to the last
-      // node that is not yet processed (> w), with path compression.
-      uint32_t least = v;
-      if (v > w) {
-        path.clear();
-        uint32_t top = v;
-        while (ancestor[top] > w) {
-          path.push_back(top);
-          top = ancestor[top];
-        }
-        for (size_t i = path.size(); i-- > 0;) {
-          uint32_t node = path[i], up = ancestor[node];
-          if (semi[best[up]] < semi[best[node]])
-            best[node] = best[up];
-          ancestor[node] = ancestor[up];
-        }
-        least = best[v];
-      }
-      semi[w] = std::min(semi[w], v > w ? semi[least] : v);
-    }
-    best[w] = uint32_t(w);
-  }
-  std::vector<uint32_t> dominator(parent.begin(),
-                                  parent.begin() + long(reached));
+  ReverseTree tree(graph);
+  Forest forest(tree.parent);
+  size_t reached = tree.order.size();
+  for (uint32_t w = uint32_t(reached); w-- > 1;)
+    for (uint32_t successor : graph.successors[tree.order[w]])
+      if (uint32_t v = tree.number[successor]; v != none)
+        forest.semi[w] =
+            std::min(forest.semi[w], forest.leastSemidominator(v, w));
+  std::vector<uint32_t> dominator = tree.parent;
   for (size_t w = 1; w < reached; ++w)
-    while (dominator[w] > semi[w])
+    while (dominator[w] > forest.semi[w])
       dominator[w] = dominator[dominator[w]];
-  std::vector<uint32_t> result(nodes, none);
+  std::vector<uint32_t> result(graph.successors.size(), none);
   for (size_t w = 1; w < reached; ++w)
-    result[order[w]] = order[dominator[w]];
+    result[tree.order[w]] = tree.order[dominator[w]];
   return result;
 }
 

@@ -29,6 +29,9 @@ LogicalResult quipu::emitGpuKernel(func::FuncOp kernel, const GpuTarget &target,
       .Case([&](kernel::MatvecOp op) {
         return gpu::emitMatvec(op, kernel, target, module);
       })
+      .Case([&](kernel::MatmulOp op) {
+        return gpu::emitMatmul(op, kernel, target, module);
+      })
       .Case([&](kernel::RowwiseOp op) {
         return gpu::emitRowwise(op, kernel, target, module);
       })

@@ -15,6 +15,9 @@
 
 namespace quipu::gpu {
 
+mlir::LogicalResult emitMatmul(kernel::MatmulOp op, mlir::func::FuncOp kernel,
+                               const GpuTarget &target, mlir::ModuleOp module);
+
 mlir::LogicalResult emitMatvec(kernel::MatvecOp op, mlir::func::FuncOp kernel,
                                const GpuTarget &target, mlir::ModuleOp module);
 

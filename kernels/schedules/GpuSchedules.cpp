@@ -9,6 +9,8 @@
 
 #include "dialects/llama/StoredTypes.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <algorithm>
 
 using namespace mlir;
@@ -71,6 +73,94 @@ static int64_t largestBlock(Operation *skeleton) {
   return elements;
 }
 
+static SmallVector<RankedTensorType> weightTypes(Operation *skeleton) {
+  SmallVector<RankedTensorType> types;
+  for (kernel::SegmentOp segment : kernel::getSegments(skeleton))
+    for (Value weight : segment.getWeights())
+      types.push_back(cast<RankedTensorType>(weight.getType()));
+  return types;
+}
+
+/// Few tokens: weights of 16 bits stream through registers. Warps divide K
+/// where rows are few; a warp has 4 KiB of weights on their way.
+static GpuSchedule chooseStreamed(Operation *skeleton, Arithmetic arithmetic) {
+  int64_t rows = totalRows(skeleton);
+  int64_t columns = weightTypes(skeleton).front().getDimSize(1);
+  int64_t rowUnroll = rows < 4096 ? 16 : 32;
+  int64_t threads = columns <= 2048 ? 128 : 256;
+  // More rows to a tile leave fewer partial results of argmax.
+  int64_t rowTile = rows < 16384 ? rowUnroll : 2 * rowUnroll;
+  int64_t splits = threads / 32 / (rowTile / rowUnroll);
+  auto padded = [&](int64_t kTile) {
+    return llvm::alignTo(uint64_t(columns), uint64_t(kTile * splits));
+  };
+  int64_t kTile = 2048 / rowUnroll;
+  while (kTile > 32 && 10 * padded(kTile) > 11 * padded(32))
+    kTile /= 2;
+  return {.rowTile = rowTile,
+          .tokenTile = 8,
+          .vector = 8,
+          .rowUnroll = rowUnroll,
+          .tokenUnroll = 8,
+          .arithmetic = arithmetic,
+          .threads = threads,
+          .kTile = kTile};
+}
+
+/// Weights go through shared memory, of which a block may use 99 KiB on the
+/// GPUs that have the least.
+static GpuSchedule chooseStaged(Operation *skeleton, Arithmetic arithmetic,
+                                int64_t maxTokens) {
+  int64_t bytesEach = arithmetic == Arithmetic::f32 ? 4 : 2;
+  ElementType products = arithmetic == Arithmetic::f32   ? ElementType::f32
+                         : arithmetic == Arithmetic::f16 ? ElementType::f16
+                                                         : ElementType::bf16;
+  bool copies = false; // weights as they are
+  for (RankedTensorType type : weightTypes(skeleton)) {
+    ElementType stored = *llama::elementType(type.getElementType());
+    copies |= stored == products && type.getDimSize(1) * bytesEach % 16 == 0;
+  }
+  int64_t rows = totalRows(skeleton);
+  GpuSchedule sizes = {.rowTile = 64,
+                       .tokenTile = 64,
+                       .vector = 16 / bytesEach,
+                       .rowUnroll = 32,
+                       .tokenUnroll = 32,
+                       .arithmetic = arithmetic,
+                       .threads = 128,
+                       .kTile =
+                           std::max(128 / bytesEach, largestBlock(skeleton)),
+                       .stages = copies ? 3 : 1};
+  bool longBlocks = sizes.kTile * bytesEach > 128;
+  if (longBlocks)
+    sizes.stages = 1;
+  if (maxTokens <= 8) {
+    sizes.rowUnroll = 16;
+    sizes.tokenTile = sizes.tokenUnroll = 8;
+  } else if (longBlocks && bytesEach == 4) {
+    sizes.rowTile = sizes.tokenTile = 32;
+    sizes.rowUnroll = sizes.tokenUnroll = 16;
+  } else if (sizes.stages > 1 && bytesEach == 2 &&
+             llvm::divideCeil(rows, 128) * llvm::divideCeil(maxTokens, 128) >=
+                 96) {
+    sizes.rowTile = sizes.tokenTile = 128;
+    sizes.rowUnroll = 64;
+    sizes.threads = 256;
+  }
+  return sizes;
+}
+
+static GpuSchedule chooseMatmul(Operation *skeleton, int64_t maxTokens) {
+  Arithmetic arithmetic = matmulArithmetic(skeleton);
+  bool streams = maxTokens <= 8 && arithmetic != Arithmetic::f32;
+  for (RankedTensorType type : weightTypes(skeleton))
+    streams &= type.getElementType().isIntOrFloat() &&
+               type.getElementTypeBitWidth() == 16 &&
+               type.getDimSize(1) % 8 == 0;
+  return streams ? chooseStreamed(skeleton, arithmetic)
+                 : chooseStaged(skeleton, arithmetic, maxTokens);
+}
+
 static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens) {
   if (isa<kernel::MatvecOp>(skeleton)) {
     // 4 warps with 4 rows each; fewer partial results where rows are many. A
@@ -79,26 +169,8 @@ static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens) {
     int64_t unroll = largestBlock(skeleton) > 32 ? 1 : 4;
     return {.rowTile = rows, .vector = 8, .rowUnroll = unroll, .threads = 128};
   }
-  if (isa<kernel::MatmulOp>(skeleton)) {
-    Arithmetic arithmetic = matmulArithmetic(skeleton);
-    if (maxTokens <= 8)
-      return {.rowTile = 64,
-              .tokenTile = 8,
-              .vector = 8,
-              .rowUnroll = 16,
-              .tokenUnroll = 8,
-              .arithmetic = arithmetic,
-              .threads = 128};
-    return {.rowTile = 64,
-            .tokenTile = 64,
-            .vector = 8,
-            .rowUnroll = 32,
-            .tokenUnroll = 32,
-            .arithmetic = arithmetic,
-            .threads = 128,
-            .kTile = 32,
-            .stages = 3};
-  }
+  if (isa<kernel::MatmulOp>(skeleton))
+    return chooseMatmul(skeleton, maxTokens);
   if (isa<kernel::AttentionDecodeOp>(skeleton))
     return {.kvTile = 64, .vector = 8, .threads = 128};
   if (isa<kernel::AttentionPrefillOp>(skeleton))

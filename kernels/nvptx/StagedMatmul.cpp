@@ -1,0 +1,418 @@
+//===- StagedMatmul.cpp - Matmul of many tokens on a GPU ------------------===//
+//
+// A tile is row_tile rows times token_tile tokens. Both pass through shared
+// memory, k_tile elements of K at a time, swizzled so that neither the stores
+// nor ldmatrix meet a bank twice (WarpProducts.h); a warp multiplies row_unroll
+// rows by token_unroll tokens. Step i of K, with S stages:
+//
+//   weights      memory --cp.async--> slot i mod S      (asked for at step
+//                                                        i - S + 1)
+//   activations  memory --> registers --map, convert--> slot i mod 2
+//                (loaded at the start of step i - 1, stored at its end)
+//
+//   await the copies of step i; barrier      what step i reads is there, and
+//                                            nobody reads step i - 1's slots
+//   ask for the weights of step i + S - 1    into step i - 1's slot
+//   load the activations of step i + 1
+//   multiply step i
+//   store the activations of step i + 1      into step i - 1's slot
+//
+// (S - 1) * row_tile * k_tile * 2 bytes of weights are in flight for a block.
+// Weights in another type than the products', or with rows that copies of 16
+// bytes do not fit, are decoded by threads into the one slot, between two
+// barriers, before each step's products. The sums take the place of the stages
+// in the end. Floor: 2 * rows * tokens * K operations of the tensor cores.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/llama/StoredTypes.h"
+#include "kernels/nvptx/BlockDecoder.h"
+#include "kernels/nvptx/Matmul.h"
+#include "kernels/nvptx/TensorCore.h"
+#include "kernels/nvptx/WarpProducts.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <optional>
+
+using namespace mlir;
+using namespace quipu;
+using namespace quipu::gpu;
+using kernel::Arithmetic;
+
+namespace {
+/// Emits the tiles of a matmul whose operands go through shared memory.
+class StagedMatmul {
+public:
+  StagedMatmul(MatmulTiles &tiles);
+
+  LogicalResult check();
+  void emitTile(const MatmulTile &tile);
+
+private:
+  /// A thread's part of the activations of a step: the same elements of K of
+  /// some tokens.
+  struct Lines {
+    Value k;                    // first element, within a step
+    SmallVector<Value> rows;    // addresses
+    SmallVector<Value> tokens;  // in the tile
+    SmallVector<Value> offsets; // of their chunks, in a slot
+    Value lastInside;           // the last token is; null: on all threads
+  };
+  /// A thread's part of the weights of a step.
+  struct Copies {
+    SmallVector<Value> rows;    // addresses
+    SmallVector<Value> offsets; // of the chunk, in a slot
+    Value chunk;                // of every row
+    Value lastInside;           // the last row is; null: on all threads
+  };
+
+  bool direct(RowSegment &segment);
+  Lines placeLines(const MatmulTile &tile);
+  Copies placeCopies(const MatmulTile &tile, int64_t member);
+
+  SmallVector<ActivationRun> loadActivations(const Lines &lines, Value step);
+  void storeActivations(const Lines &lines, ArrayRef<ActivationRun> runs,
+                        Value slot, MutableArrayRef<Value> statistics);
+  /// A chunk of f32 values in the type of products, at `offset` of `slot`.
+  void storeRun(ValueRange values, Value slot, Value offset);
+  void copyWeights(ArrayRef<Copies> copies, Value step);
+  void decodeWeights(const MatmulTile &tile, Value step);
+  void decodeMember(const MatmulTile &tile, int64_t member, Value step);
+
+  SmallVector<Value> emitPipelined(const MatmulTile &tile, const Lines &lines,
+                                   ArrayRef<Value> initial);
+  SmallVector<Value> emitDecoding(const MatmulTile &tile, const Lines &lines,
+                                  ArrayRef<Value> initial);
+  void storeSums(const Lines &lines, ValueRange carried);
+
+  Value weightSlot(Value step) {
+    return f.element(stages, f.modulo(step, slots), weightBytes);
+  }
+  Value activationSlot(Value step) {
+    return f.at(f.element(stages, f.modulo(step, std::min<int64_t>(slots, 2)),
+                          activationBytes),
+                slots * weightBytes);
+  }
+
+  MatmulTiles &tiles;
+  KernelFunction &f;
+  kernel::ScheduleAttr schedule;
+  Arithmetic arithmetic;
+  int64_t depth, slots, steps;
+  StagedRows layout;
+  WarpProducts products;
+  int64_t weightBytes, activationBytes; // of a slot
+  Value stages;                         // weights, then activations; then sums
+  Value statistics;
+};
+} // namespace
+
+StagedMatmul::StagedMatmul(MatmulTiles &tiles)
+    : tiles(tiles), f(tiles.f), schedule(tiles.schedule),
+      arithmetic(schedule.getArithmetic()), depth(schedule.getKTile()),
+      slots(schedule.getStages()),
+      steps(depth ? llvm::divideCeil(tiles.columns, depth) : 0),
+      layout{depth, arithmetic == Arithmetic::f32 ? 4 : 2},
+      products(f, schedule, layout),
+      weightBytes(schedule.getRowTile() * layout.rowBytes()),
+      activationBytes(schedule.getTokenTile() * layout.rowBytes()) {}
+
+LogicalResult StagedMatmul::check() {
+  auto refuse = [&](const Twine &why) {
+    return tiles.op.emitOpError() << "cannot stage weights: " << why;
+  };
+  if (std::string why = products.unsupported(); !why.empty())
+    return refuse(why);
+  if (f.threads % (depth / runElements) || depth / runElements > warpThreads)
+    return refuse("expected k_tile to be at most 256 and to divide among "
+                  "threads");
+  for (RowSegment &segment : tiles.segments)
+    for (Value weight : segment.op.getWeights()) {
+      Type type = cast<RankedTensorType>(weight.getType()).getElementType();
+      int64_t block = blockElements(*llama::elementType(type));
+      if (depth % block)
+        return refuse("expected k_tile to be whole blocks of " + Twine(block));
+    }
+  return success();
+}
+
+/// Whether the weights can be copied as they are.
+bool StagedMatmul::direct(RowSegment &segment) {
+  if (slots < 2 || tiles.columns % layout.chunkElements())
+    return false;
+  return llvm::all_of(segment.op.getWeights(), [&](Value weight) {
+    Type type = cast<RankedTensorType>(weight.getType()).getElementType();
+    switch (arithmetic) {
+    case Arithmetic::f32:
+      return type.isF32();
+    case Arithmetic::f16:
+      return type.isF16();
+    case Arithmetic::bf16:
+      return type.isBF16();
+    }
+    return false;
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Activations
+//===----------------------------------------------------------------------===//
+
+StagedMatmul::Lines StagedMatmul::placeLines(const MatmulTile &tile) {
+  int64_t runs = depth / runElements; // of a token
+  int64_t together = f.threads / runs;
+  Lines lines;
+  Value run = f.modulo(f.thread(), runs);
+  lines.k = f.mul(run, runElements);
+  int64_t chunks = runElements / layout.chunkElements();
+  for (int64_t first = 0; first < schedule.getTokenTile(); first += together) {
+    Value token = f.add(f.divide(f.thread(), runs), first);
+    lines.tokens.push_back(token);
+    lines.rows.push_back(tiles.activationRow(tile, token));
+    for (int64_t chunk = 0; chunk < chunks; ++chunk)
+      lines.offsets.push_back(
+          layout.offset(f, token, f.add(f.mul(run, chunks), chunk)));
+  }
+  if (schedule.getTokenTile() % together)
+    lines.lastInside =
+        f.less(lines.tokens.back(), f.i32(int32_t(schedule.getTokenTile())));
+  return lines;
+}
+
+SmallVector<ActivationRun> StagedMatmul::loadActivations(const Lines &lines,
+                                                         Value step) {
+  Value k = f.add(f.mul(step, depth), lines.k);
+  SmallVector<ActivationRun> runs;
+  for (Value row : lines.rows)
+    runs.push_back(tiles.loadRun(row, k, /*mayPass=*/true));
+  return runs;
+}
+
+void StagedMatmul::storeRun(ValueRange values, Value slot, Value offset) {
+  Value at = f.at(slot, offset);
+  SmallVector<Value> words(values);
+  if (arithmetic != Arithmetic::f32)
+    words = packPairs(f, values, arithmetic);
+  auto type = VectorType::get({4}, words[0].getType());
+  f.store(vector::FromElementsOp::create(f.b, type, words), at, 16);
+}
+
+void StagedMatmul::storeActivations(const Lines &lines,
+                                    ArrayRef<ActivationRun> runs, Value slot,
+                                    MutableArrayRef<Value> statistics) {
+  int64_t chunks = runElements / layout.chunkElements();
+  SmallVector<SmallVector<Value>> mapped;
+  Value none;
+  for (auto [i, run] : llvm::enumerate(runs))
+    mapped.push_back(tiles.mapRun(run,
+                                  statistics.empty() ? none : statistics[i],
+                                  /*zero=*/tiles.columns % depth != 0));
+  for (auto [i, values] : llvm::enumerate(mapped)) {
+    auto store = [&, i = i, &values = values] {
+      for (int64_t chunk = 0; chunk < chunks; ++chunk)
+        storeRun(ArrayRef(values).slice(chunk * layout.chunkElements(),
+                                        layout.chunkElements()),
+                 slot, lines.offsets[i * chunks + chunk]);
+    };
+    if (lines.lastInside && i + 1 == mapped.size())
+      f.when(lines.lastInside, store);
+    else
+      store();
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+StagedMatmul::Copies StagedMatmul::placeCopies(const MatmulTile &tile,
+                                               int64_t member) {
+  int64_t together = f.threads / layout.chunks();
+  Copies copies;
+  copies.chunk = f.modulo(f.thread(), layout.chunks());
+  for (int64_t first = 0; first < tile.couples; first += together) {
+    Value couple = f.add(f.divide(f.thread(), layout.chunks()), first);
+    copies.rows.push_back(tiles.weightRow(tile, member, couple));
+    Value row = f.add(couple, member * tile.couples);
+    copies.offsets.push_back(layout.offset(f, row, copies.chunk));
+    if (first + together > tile.couples)
+      copies.lastInside = f.less(couple, f.i32(int32_t(tile.couples)));
+  }
+  return copies;
+}
+
+void StagedMatmul::copyWeights(ArrayRef<Copies> copies, Value step) {
+  Value slot = weightSlot(step);
+  for (const Copies &member : copies) {
+    Value k =
+        f.add(f.mul(step, depth), f.mul(member.chunk, layout.chunkElements()));
+    if (tiles.columns % depth) // products with activations of 0
+      k = f.minimum(k, f.i32(int32_t(tiles.columns - layout.chunkElements())));
+    for (auto [i, row] : llvm::enumerate(member.rows)) {
+      auto copy = [&] {
+        copyAsync(f, f.at(slot, member.offsets[i]),
+                  f.element(row, k, layout.bytesEach));
+      };
+      bool last = i + 1 == member.rows.size();
+      if (last && member.lastInside)
+        f.when(member.lastInside, copy);
+      else
+        copy();
+    }
+  }
+}
+
+void StagedMatmul::decodeMember(const MatmulTile &tile, int64_t member,
+                                Value step) {
+  Value weight = tile.segment.weight(member);
+  Type stored = cast<RankedTensorType>(weight.getType()).getElementType();
+  kernel::DecoderOp decoder = tile.segment.decoder(member);
+  int64_t each =
+      decoder ? blockElements(*llama::elementType(stored)) : runElements;
+  int64_t pieces = depth / each; // of a row
+  int64_t last = tiles.columns / each - 1;
+  Value slot = weightSlot(step);
+  f.loop(f.thread(), f.i32(int32_t(tile.couples * pieces)), f.threads,
+         [&](Value item) {
+           Value couple = f.divide(item, pieces);
+           Value piece = f.modulo(item, pieces);
+           Value row = tiles.weightRow(tile, member, couple);
+           Value index = f.add(f.mul(step, pieces), piece);
+           Value inTile = f.add(couple, member * tile.couples);
+           std::optional<BlockDecoder> block;
+           SmallVector<Value> values;
+           if (decoder) // blocks past the end meet activations of 0
+             block.emplace(f, decoder, row,
+                           f.minimum(index, f.i32(int32_t(last))));
+           else
+             values = tiles.loadWeights(row, stored, f.mul(index, each));
+           int64_t of = layout.chunkElements(), chunks = each / of;
+           for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+             Value at =
+                 layout.offset(f, inTile, f.add(f.mul(piece, chunks), chunk));
+             if (block)
+               storeRun(block->elements(chunk * of, of), slot, at);
+             else
+               storeRun(ArrayRef(values).slice(chunk * of, of), slot, at);
+           }
+         });
+}
+
+//===----------------------------------------------------------------------===//
+// Steps of K
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> StagedMatmul::emitPipelined(const MatmulTile &tile,
+                                               const Lines &lines,
+                                               ArrayRef<Value> initial) {
+  SmallVector<Copies> copies;
+  for (int64_t member = 0; member < tile.segment.members; ++member)
+    copies.push_back(placeCopies(tile, member));
+  for (int64_t step = 0; step < slots - 1; ++step) {
+    if (step < steps)
+      copyWeights(copies, f.i32(int32_t(step)));
+    commitCopies(f);
+  }
+  int64_t sums = products.sums();
+  SmallVector<Value> carried(initial);
+  storeActivations(lines, loadActivations(lines, f.i32(0)),
+                   activationSlot(f.i32(0)),
+                   MutableArrayRef(carried).drop_front(sums));
+  carried = f.loop(f.i32(0), f.i32(int32_t(steps)), 1, carried,
+                   [&](Value step, ValueRange values) {
+                     awaitCopies(f, slots - 2);
+                     f.barrier();
+                     Value ahead = f.add(step, slots - 1);
+                     f.when(f.less(ahead, f.i32(int32_t(steps))),
+                            [&] { copyWeights(copies, ahead); });
+                     commitCopies(f);
+                     Value next = f.add(step, 1);
+                     SmallVector<ActivationRun> runs =
+                         loadActivations(lines, next);
+                     SmallVector<Value> result =
+                         products.add(weightSlot(step), activationSlot(step),
+                                      values.take_front(sums));
+                     llvm::append_range(result, values.drop_front(sums));
+                     storeActivations(lines, runs, activationSlot(next),
+                                      MutableArrayRef(result).drop_front(sums));
+                     return result;
+                   });
+  awaitCopies(f, 0);
+  return carried;
+}
+
+SmallVector<Value> StagedMatmul::emitDecoding(const MatmulTile &tile,
+                                              const Lines &lines,
+                                              ArrayRef<Value> initial) {
+  int64_t sums = products.sums();
+  return f.loop(
+      f.i32(0), f.i32(int32_t(steps)), 1, initial,
+      [&](Value step, ValueRange values) {
+        f.barrier(); // the step before has been multiplied
+        for (int64_t member = 0; member < tile.segment.members; ++member)
+          decodeMember(tile, member, step);
+        SmallVector<Value> carried(values);
+        storeActivations(lines, loadActivations(lines, step),
+                         activationSlot(step),
+                         MutableArrayRef(carried).drop_front(sums));
+        f.barrier();
+        SmallVector<Value> result =
+            products.add(weightSlot(step), activationSlot(step),
+                         ArrayRef(carried).take_front(sums));
+        llvm::append_range(result, ArrayRef(carried).drop_front(sums));
+        return result;
+      });
+}
+
+void StagedMatmul::storeSums(const Lines &lines, ValueRange carried) {
+  TileSums sums{1, stages, statistics};
+  f.barrier(); // the stages have been read
+  for (int64_t i = 0; i < products.sums(); ++i) {
+    auto [row, token] = products.place(i);
+    f.store(carried[i], tiles.sumAt(sums, f.i32(0), token, row), 4);
+  }
+  if (!tiles.activations.hasStatistic())
+    return;
+  int64_t runs = depth / runElements;
+  Value first = arith::CmpIOp::create(f.b, arith::CmpIPredicate::eq,
+                                      f.modulo(f.thread(), runs), f.i32(0));
+  for (auto [i, token] : llvm::enumerate(lines.tokens)) {
+    Value sum = f.sumOverLanes(carried[products.sums() + i], runs);
+    if (lines.lastInside && i + 1 == lines.tokens.size())
+      first = arith::AndIOp::create(f.b, first, lines.lastInside);
+    f.when(first, [&, token = token] {
+      f.store(sum, f.element(statistics, token, 4), 4);
+    });
+  }
+}
+
+void StagedMatmul::emitTile(const MatmulTile &tile) {
+  if (!stages) {
+    int64_t staged =
+        slots * weightBytes + std::min<int64_t>(slots, 2) * activationBytes;
+    stages = f.shared(std::max(staged, tiles.sumsBytes(1)));
+    statistics = f.shared(tiles.statisticsBytes(1));
+  }
+  products.prepare();
+  Lines lines = placeLines(tile);
+  int64_t count = products.sums();
+  if (tiles.activations.hasStatistic())
+    count += int64_t(lines.rows.size());
+  SmallVector<Value> initial(count, f.f32(0.0f));
+  SmallVector<Value> carried = direct(tile.segment)
+                                   ? emitPipelined(tile, lines, initial)
+                                   : emitDecoding(tile, lines, initial);
+  storeSums(lines, carried);
+  f.barrier();
+  tiles.finish(tile, {1, stages, statistics});
+}
+
+LogicalResult gpu::emitStagedMatmul(MatmulTiles &tiles) {
+  StagedMatmul emitter(tiles);
+  if (failed(emitter.check()))
+    return failure();
+  tiles.forTiles([&](const MatmulTile &tile) { emitter.emitTile(tile); });
+  return success();
+}

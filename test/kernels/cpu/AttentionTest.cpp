@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "test/kernels/cpu/AttentionCase.h"
+#include "test/kernels/AttentionCase.h"
 #include "test/kernels/cpu/RunKernel.h"
 
 #include <gtest/gtest.h>
@@ -69,13 +69,15 @@ protected:
   }
 
   CompiledKernel compileDecode(const AttentionShape &shape) {
-    return compileKernel(attentionModule(shape, "decode", 1, 64), "kernel",
-                         GetParam());
+    return compileKernel(attentionModule(shape, "decode", "kv_tile = 64"),
+                         "kernel", GetParam());
   }
   CompiledKernel compilePrefill(const AttentionShape &shape, int64_t tokenTile,
                                 int64_t kvTile) {
-    return compileKernel(attentionModule(shape, "prefill", tokenTile, kvTile),
-                         "kernel", GetParam());
+    std::string schedule = "token_tile = " + std::to_string(tokenTile) +
+                           ", kv_tile = " + std::to_string(kvTile);
+    return compileKernel(attentionModule(shape, "prefill", schedule), "kernel",
+                         GetParam());
   }
 };
 

@@ -11,7 +11,7 @@
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/Dialect.h"
 #include "kernels/cpu/Emitter.h"
-#include "test/kernels/cpu/GuardedBuffer.h"
+#include "test/kernels/GuardedBuffer.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef QUIPU_TEST_KERNELS_CPU_ATTENTIONCASE_H
-#define QUIPU_TEST_KERNELS_CPU_ATTENTIONCASE_H
+#ifndef QUIPU_TEST_KERNELS_ATTENTIONCASE_H
+#define QUIPU_TEST_KERNELS_ATTENTIONCASE_H
 
 #include "runtime/package/KernelAbi.h"
-#include "test/kernels/cpu/GuardedBuffer.h"
+#include "test/kernels/GuardedBuffer.h"
 
 #include <memory>
 #include <random>
@@ -45,6 +45,8 @@ public:
   /// Launch arguments up to the page table: query, keys, values, positions,
   /// sequences, pages.
   std::vector<void *> arguments() const;
+  /// The same with their sizes.
+  std::vector<const GuardedBuffer *> buffers() const;
   KernelDims dims() const;
   /// Items of up to `most` consecutive tokens.
   std::vector<WorkItem> workList(int64_t most) const;
@@ -70,11 +72,11 @@ private:
 };
 
 /// Text of a module with one attention kernel called `kernel`; `skeleton` is
-/// "decode" or "prefill".
+/// "decode" or "prefill", `schedule` the fields of its schedule or empty.
 std::string attentionModule(const AttentionShape &shape,
-                            const std::string &skeleton, int64_t tokenTile,
-                            int64_t kvTile);
+                            const std::string &skeleton,
+                            const std::string &schedule);
 
 } // namespace quipu::test
 
-#endif // QUIPU_TEST_KERNELS_CPU_ATTENTIONCASE_H
+#endif // QUIPU_TEST_KERNELS_ATTENTIONCASE_H

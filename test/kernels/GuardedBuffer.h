@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef QUIPU_TEST_KERNELS_CPU_GUARDEDBUFFER_H
-#define QUIPU_TEST_KERNELS_CPU_GUARDEDBUFFER_H
+#ifndef QUIPU_TEST_KERNELS_GUARDEDBUFFER_H
+#define QUIPU_TEST_KERNELS_GUARDEDBUFFER_H
 
 #include <cstddef>
 #include <cstdlib>
@@ -50,4 +50,4 @@ private:
 
 } // namespace quipu::test
 
-#endif // QUIPU_TEST_KERNELS_CPU_GUARDEDBUFFER_H
+#endif // QUIPU_TEST_KERNELS_GUARDEDBUFFER_H

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "test/kernels/cpu/AttentionCase.h"
+#include "test/kernels/AttentionCase.h"
 
 #include <algorithm>
 #include <cmath>
@@ -120,9 +120,16 @@ void AttentionCase::fillSequence(int64_t sequence, int64_t length,
   }
 }
 
+std::vector<const GuardedBuffer *> AttentionCase::buffers() const {
+  return {queries.get(),   keys.get(),      values.get(),
+          positions.get(), sequences.get(), pages.get()};
+}
+
 std::vector<void *> AttentionCase::arguments() const {
-  return {queries->data(),   keys->data(),      values->data(),
-          positions->data(), sequences->data(), pages->data()};
+  std::vector<void *> pointers;
+  for (const GuardedBuffer *buffer : buffers())
+    pointers.push_back(buffer->data());
+  return pointers;
 }
 
 KernelDims AttentionCase::dims() const {
@@ -199,7 +206,7 @@ double AttentionCase::errorOf(const float *actual) const {
 
 std::string test::attentionModule(const AttentionShape &shape,
                                   const std::string &skeleton,
-                                  int64_t tokenTile, int64_t kvTile) {
+                                  const std::string &schedule) {
   std::ostringstream out;
   int64_t columns = shape.queryHeads() * shape.headDim;
   std::ostringstream kv;
@@ -213,8 +220,8 @@ std::string test::attentionModule(const AttentionShape &shape,
       << " \"attention\" %q, %kv, %positions, %sequences, %pages scale "
       << std::scientific << std::setprecision(9)
       << 1 / std::sqrt(double(shape.headDim))
-      << " schedule <token_tile = " << tokenTile << ", kv_tile = " << kvTile
-      << "> : tensor<?x" << columns << "xf32>, " << kv.str()
+      << (schedule.empty() ? "" : " schedule <" + schedule + ">")
+      << " : tensor<?x" << columns << "xf32>, " << kv.str()
       << ", tensor<?xi32>, tensor<?x?xi32>\n  return %r : tensor<?x" << columns
       << "xf32>\n}\n";
   return out.str();

@@ -35,6 +35,12 @@ LogicalResult quipu::emitGpuKernel(func::FuncOp kernel, const GpuTarget &target,
       .Case([&](kernel::RowwiseOp op) {
         return gpu::emitRowwise(op, kernel, target, module);
       })
+      .Case([&](kernel::AttentionDecodeOp op) {
+        return gpu::emitAttentionDecode(op, kernel, target, module);
+      })
+      .Case([&](kernel::AttentionPrefillOp op) {
+        return gpu::emitAttentionPrefill(op, kernel, target, module);
+      })
       .Default(
           [](Operation *op) { return op->emitOpError() << "has no GPU code"; });
 }

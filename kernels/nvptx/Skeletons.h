@@ -28,6 +28,15 @@ void emitArgmaxMerge(mlir::Operation *op, mlir::func::FuncOp kernel,
 mlir::LogicalResult emitRowwise(kernel::RowwiseOp op, mlir::func::FuncOp kernel,
                                 const GpuTarget &target, mlir::ModuleOp module);
 
+mlir::LogicalResult emitAttentionDecode(kernel::AttentionDecodeOp op,
+                                        mlir::func::FuncOp kernel,
+                                        const GpuTarget &target,
+                                        mlir::ModuleOp module);
+mlir::LogicalResult emitAttentionPrefill(kernel::AttentionPrefillOp op,
+                                         mlir::func::FuncOp kernel,
+                                         const GpuTarget &target,
+                                         mlir::ModuleOp module);
+
 } // namespace quipu::gpu
 
 #endif // QUIPU_KERNELS_NVPTX_SKELETONS_H

@@ -66,20 +66,22 @@ SmallVector<Value> quipu::gpu::multiply(KernelFunction &f,
   return fields(f, product, 4);
 }
 
-SmallVector<Value> quipu::gpu::loadMatrices(KernelFunction &f, Value address) {
+SmallVector<Value> quipu::gpu::loadMatrices(KernelFunction &f, Value address,
+                                            bool transposed) {
   SmallVector<Type> registers(4, f.b.getI32Type());
   auto result = LLVM::LLVMStructType::getLiteral(f.b.getContext(), registers);
   auto shape =
       NVVM::LdStMatrixShapeAttr::get(f.b.getContext(), /*m=*/8, /*n=*/8);
-  Value matrices =
-      NVVM::LdMatrixOp::create(f.b, result, address, 4, NVVM::MMALayout::row,
-                               shape, NVVM::LdStMatrixEltType::B16);
+  auto layout = transposed ? NVVM::MMALayout::col : NVVM::MMALayout::row;
+  Value matrices = NVVM::LdMatrixOp::create(
+      f.b, result, address, 4, layout, shape, NVVM::LdStMatrixEltType::B16);
   return fields(f, matrices, 4);
 }
 
-void quipu::gpu::copyAsync(KernelFunction &f, Value shared, Value global) {
+void quipu::gpu::copyAsync(KernelFunction &f, Value shared, Value global,
+                           Value bytes) {
   NVVM::CpAsyncOp::create(f.b, shared, global, 16,
-                          NVVM::LoadCacheModifierKind::CG, Value());
+                          NVVM::LoadCacheModifierKind::CG, bytes);
 }
 
 void quipu::gpu::commitCopies(KernelFunction &f) {

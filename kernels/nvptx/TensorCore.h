@@ -34,12 +34,14 @@ llvm::SmallVector<mlir::Value> multiply(KernelFunction &f,
 
 /// Four 8 x 8 matrices of 16-bit elements from shared memory. Lane 8 m + r
 /// gives the address of row r of matrix m and receives elements 2t and 2t + 1
-/// of row g of each matrix.
-llvm::SmallVector<mlir::Value> loadMatrices(KernelFunction &f,
-                                            mlir::Value address);
+/// of row g of each matrix; `transposed`: of column g.
+llvm::SmallVector<mlir::Value>
+loadMatrices(KernelFunction &f, mlir::Value address, bool transposed = false);
 
-/// Starts copying 16 aligned bytes to shared memory, past the first cache.
-void copyAsync(KernelFunction &f, mlir::Value shared, mlir::Value global);
+/// Starts copying 16 aligned bytes to shared memory, past the first cache. With
+/// `bytes` (i32, at most 16), only so many are read and zeros follow them.
+void copyAsync(KernelFunction &f, mlir::Value shared, mlir::Value global,
+               mlir::Value bytes = {});
 /// Closes a group of copies of this thread, which may be empty.
 void commitCopies(KernelFunction &f);
 /// Waits until at most the last `pending` groups of this thread are not done.

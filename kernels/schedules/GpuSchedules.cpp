@@ -9,6 +9,7 @@
 
 #include "dialects/llama/StoredTypes.h"
 
+#include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -161,6 +162,32 @@ static GpuSchedule chooseMatmul(Operation *skeleton, int64_t maxTokens) {
                  : chooseStaged(skeleton, arithmetic, maxTokens);
 }
 
+/// Loads of 16 bytes, and positions for 4 of them in flight on each lane.
+static GpuSchedule streamedSizes(llama::KvType kv) {
+  constexpr int64_t threads = 128, inFlight = 4, warpThreads = 32;
+  int64_t vector = 128 / kv.getElementType().getIntOrFloatBitWidth();
+  auto chunks = uint64_t(llvm::divideCeil(kv.getHeadDim(), vector));
+  int64_t lanes = std::min<int64_t>(warpThreads, llvm::bit_ceil(chunks));
+  return {.kvTile = threads / lanes * inFlight,
+          .vector = vector,
+          .threads = threads};
+}
+
+/// 4 warps with 16 rows each; shared memory for two blocks to a multiprocessor.
+static GpuSchedule prefillSizes(kernel::AttentionPrefillOp op) {
+  constexpr int64_t rows = 64;
+  llama::KvType kv = op.getKv().getType();
+  GpuSchedule sizes = streamedSizes(kv);
+  sizes.tokenTile = std::max<int64_t>(1, rows / op.getGroup());
+  if (kv.getElementType().isF32())
+    return sizes;
+  sizes.kvTile = kv.getHeadDim() <= 64 ? 64 : 32;
+  sizes.stages = 2;
+  sizes.arithmetic =
+      kv.getElementType().isF16() ? Arithmetic::f16 : Arithmetic::bf16;
+  return sizes;
+}
+
 static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens) {
   if (isa<kernel::MatvecOp>(skeleton)) {
     // 4 warps with 4 rows each; fewer partial results where rows are many. A
@@ -171,14 +198,10 @@ static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens) {
   }
   if (isa<kernel::MatmulOp>(skeleton))
     return chooseMatmul(skeleton, maxTokens);
-  if (isa<kernel::AttentionDecodeOp>(skeleton))
-    return {.kvTile = 64, .vector = 8, .threads = 128};
-  if (isa<kernel::AttentionPrefillOp>(skeleton))
-    return {.tokenTile = 64,
-            .kvTile = 64,
-            .vector = 8,
-            .arithmetic = Arithmetic::bf16,
-            .threads = 128};
+  if (auto decode = dyn_cast<kernel::AttentionDecodeOp>(skeleton))
+    return streamedSizes(decode.getKv().getType());
+  if (auto prefill = dyn_cast<kernel::AttentionPrefillOp>(skeleton))
+    return prefillSizes(prefill);
   return {.vector = 4, .threads = 128}; // rowwise: one token a block
 }
 

@@ -162,9 +162,14 @@ planir::GridAttr StepPlanner::grid(Operation *skeleton, bool merge) {
   auto factor = [&](planir::Symbol symbol, int64_t divisor) {
     return planir::FactorAttr::get(context, symbol, divisor);
   };
-  if (merge)
-    return planir::GridAttr::get(context, 1, {factor(leading, 1)});
   kernel::ScheduleAttr schedule = kernel::getSchedule(skeleton);
+  if (merge) {
+    // A block of a GPU merges one query head, a thread of a CPU all of a token.
+    auto attention = dyn_cast<kernel::AttentionDecodeOp>(skeleton);
+    bool heads = attention && schedule.getThreads() > 0;
+    int64_t count = heads ? attention.getKvHeads() * attention.getGroup() : 1;
+    return planir::GridAttr::get(context, count, {factor(leading, 1)});
+  }
   if (auto attention = dyn_cast<kernel::AttentionDecodeOp>(skeleton))
     return planir::GridAttr::get(
         context, attention.getKvHeads(),

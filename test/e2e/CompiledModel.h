@@ -23,6 +23,7 @@ struct Configuration {
   int optLevel = 2;
   std::optional<ElementType> kvType; // none: what the model's types suggest
   std::string cpuTarget = "";        // "": the best that this processor runs
+  std::string device = "cpu";        // or "emulator"
   int64_t pageSize = 16;
 };
 
@@ -32,7 +33,8 @@ std::shared_ptr<const Package> compile(const Model &model,
 
 /// Empty where there can be no engine.
 std::optional<Engine> makeEngine(std::shared_ptr<const Package> package,
-                                 int64_t sequences = 1, int threads = 2);
+                                 int64_t sequences = 1, int threads = 2,
+                                 const std::string &device = "cpu");
 
 /// Logits of `tokens` appended to `sequence`, in one step: of all of them,
 /// (tokens, vocab), or of the last alone, (1, vocab).

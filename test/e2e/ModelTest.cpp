@@ -63,7 +63,8 @@ protected:
 
   const LogitsGolden &golden() const { return subject->golden; }
   std::optional<Engine> engine(int64_t sequences = 1, int threads = 2) const {
-    return makeEngine(subject->package, sequences, threads);
+    return makeEngine(subject->package, sequences, threads,
+                      GetParam().configuration.device);
   }
   const LongSequence &longSequence() const;
 
@@ -290,6 +291,19 @@ INSTANTIATE_TEST_SUITE_P(Bfloat16Kv, ModelTest,
                                                  {.kvType = ElementType::bf16},
                                                  {"head_dim", "stored_bf16"})),
                          caseName);
+// On a GPU, as the emulator sees it: stored types, then graphs.
+INSTANTIATE_TEST_SUITE_P(
+    Emulated, ModelTest,
+    testing::ValuesIn(cases("Emulated", {.device = "emulator"},
+                            {"gqa", "stored_f16", "stored_bf16", "gguf_q4_1",
+                             "bias", "odd_sizes", "head_dim", "tied"})),
+    caseName);
+INSTANTIATE_TEST_SUITE_P(
+    EmulatedUnfused, ModelTest,
+    testing::ValuesIn(cases("EmulatedUnfused",
+                            {.optLevel = 0, .device = "emulator"},
+                            {"gqa", "stored_f16", "stored_bf16"})),
+    caseName);
 INSTANTIATE_TEST_SUITE_P(LargePages, ModelTest,
                          testing::ValuesIn(cases("LargePages",
                                                  {.kvType = {}, .pageSize = 64},

@@ -161,6 +161,17 @@ Access sharedAccess(Warp &warp, const Op &op, uint32_t mask,
   return access;
 }
 
+bool isLocal(Warp &warp, const Op &op, uint64_t at, unsigned bytes, int lane) {
+  uint64_t size = warp.block->launch->program->function->localBytes;
+  bool isInside = at < size && size - at >= bytes;
+  if (!isInside || at % bytes != 0)
+    report(warp, op, isInside ? Check::misaligned : Check::outOfBounds, lane,
+           std::to_string(bytes) + "-byte access of local memory + " +
+               std::to_string(int64_t(at)) + ", of which a thread has " +
+               std::to_string(size) + " bytes");
+  return isInside && at % bytes == 0;
+}
+
 void countGlobal(Warp &warp, const Access &access, unsigned bytes,
                  bool isStore) {
   if (access.mask == 0)

@@ -23,6 +23,21 @@ struct Access {
   uint64_t offset[laneCount]; // into the piece
 };
 
+/// The elements of all lanes, one lane after the other.
+struct alignas(64) Packed {
+  std::byte bytes[laneCount * 32];
+};
+/// For each lane of an access, its undefined bytes.
+struct LaneBits {
+  uint32_t bits[laneCount];
+};
+
+/// Whether an access takes part in synchronization: not weak ones.
+inline bool isStrong(const ptx::Instruction &i) {
+  return i.semantics >= ptx::Semantics::relaxed &&
+         i.semantics <= ptx::Semantics::isVolatile;
+}
+
 /// Addresses of `op`'s first (or second) address operand. Lanes whose address
 /// is undefined are reported and leave the mask.
 uint32_t addressesOf(Warp &warp, const Op &op, uint32_t mask,
@@ -42,6 +57,9 @@ Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
 /// As above, of shared memory: all lanes of `mask`.
 Access sharedAccess(Warp &warp, const Op &op, uint32_t mask,
                     const uint64_t *addresses, unsigned bytes, unsigned align);
+
+/// Whether a lane's access of its local memory is inside; reported if not.
+bool isLocal(Warp &warp, const Op &op, uint64_t at, unsigned bytes, int lane);
 
 /// Counts a global access of `bytes` a lane, and marks what it touched.
 void countGlobal(Warp &warp, const Access &access, unsigned bytes,

@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/devices/emulator/InstructionTraits.h"
 #include "runtime/devices/emulator/Memory.h"
-#include "runtime/devices/emulator/Program.h"
+#include "runtime/devices/emulator/RegisterFile.h"
 
 #include <algorithm>
 #include <cstring>
@@ -21,117 +22,11 @@ using ptx::OperandKind;
 using ptx::RegisterClass;
 using ptx::Type;
 
-/// Bytes of the row that holds a value of a type; 0 for predicates.
-uint8_t rowBytesOf(Type type) {
-  unsigned count = bits(type);
-  return count == 1 ? 0 : uint8_t(std::max(count, 16u) / 8);
-}
-uint8_t rowBytesOf(RegisterClass kind) {
-  constexpr uint8_t bytes[] = {0, 2, 4, 8};
-  return bytes[int(kind)];
-}
-
-InstructionClass classOf(const Instruction &i) {
-  switch (i.opcode) {
-  case Opcode::cvt:
-    return InstructionClass::conversion;
-  case Opcode::mma:
-    return InstructionClass::tensor;
-  case Opcode::mov:
-  case Opcode::movPack:
-  case Opcode::movUnpack:
-  case Opcode::selp:
-  case Opcode::slct:
-  case Opcode::shfl:
-  case Opcode::vote:
-  case Opcode::match:
-  case Opcode::redux:
-  case Opcode::elect:
-  case Opcode::activemask:
-  case Opcode::cvta:
-  case Opcode::movmatrix:
-    return InstructionClass::movement;
-  case Opcode::ld:
-  case Opcode::st:
-  case Opcode::atom:
-  case Opcode::red:
-  case Opcode::prefetch:
-  case Opcode::cpAsync:
-  case Opcode::cpAsyncBulk:
-  case Opcode::ldmatrix:
-  case Opcode::stmatrix:
-    return InstructionClass::memory;
-  default:
-    break;
-  }
-  if (i.opcode >= Opcode::barSync ||
-      (i.opcode > Opcode::cpAsync && i.opcode < Opcode::ldmatrix))
-    return InstructionClass::control;
-  return isFloat(i.type) ? InstructionClass::floating
-                         : InstructionClass::integer;
-}
-
-Taint taintOf(const Instruction &i) {
-  switch (i.opcode) {
-  case Opcode::mov:
-    return Taint::copy;
-  case Opcode::bitAnd:
-  case Opcode::bitOr:
-  case Opcode::bitXor:
-  case Opcode::bitNot:
-    return i.type == Type::pred ? Taint::whole : Taint::logic;
-  case Opcode::shl:
-  case Opcode::shr:
-    return Taint::shift;
-  case Opcode::selp:
-    return Taint::choose;
-  case Opcode::prmt:
-  case Opcode::bfe:
-    return Taint::bytes;
-  case Opcode::cvt:
-    if (i.type == Type::f16x2 || i.type == Type::bf16x2)
-      return Taint::halves;
-    return isFloat(i.type) || isFloat(i.type2) ? Taint::whole : Taint::bytes;
-  default:
-    return i.type == Type::f16x2 || i.type == Type::bf16x2 ? Taint::halves
-                                                           : Taint::whole;
-  }
-}
-
-/// Bytes of the row of source `n` (from 0) where it is not the type's own.
-uint8_t sourceBytes(const Instruction &i, unsigned n) {
-  switch (i.opcode) {
-  case Opcode::shl:
-  case Opcode::shr:
-  case Opcode::bfe:
-    return n == 0 ? rowBytesOf(i.type) : 4;
-  case Opcode::bfi:
-    return n < 2 ? rowBytesOf(i.type) : 4;
-  case Opcode::mad:
-  case Opcode::madc:
-    return rowBytesOf(i.type) * (i.mode == ptx::Mode::wide && n == 2 ? 2 : 1);
-  case Opcode::cvt:
-  case Opcode::set:
-    return rowBytesOf(i.type2);
-  case Opcode::slct:
-    return n == 2 ? 4 : rowBytesOf(i.type);
-  case Opcode::selp:
-    return n == 2 ? 0 : rowBytesOf(i.type);
-  case Opcode::dp2a:
-  case Opcode::dp4a:
-  case Opcode::prmt:
-  case Opcode::shf:
-  case Opcode::lop3:
-    return 4;
-  default:
-    return rowBytesOf(i.type);
-  }
-}
-
 class Preparer {
 public:
   Preparer(Program &program, std::span<const uint64_t> globals)
-      : program(program), function(*program.function), globals(globals) {}
+      : program(program), function(*program.function), globals(globals),
+        file(program) {}
 
   Result<void> run();
 
@@ -140,11 +35,6 @@ private:
     return Error{program.module->fileName + ":" + std::to_string(i.line) +
                  ": " + what};
   }
-  Row reserve(unsigned bytes);
-  void placeRegisters();
-  Row registerRow(RegisterClass kind, uint32_t index) const;
-  Row constant(uint64_t value, uint8_t bytes);
-  Row special(ptx::SpecialRegister which, uint8_t bytes);
   Row source(const Operand &operand, uint8_t bytes);
   uint64_t symbolValue(const Operand &operand) const;
 
@@ -155,65 +45,19 @@ private:
   void setAddress(Op &op, const Operand &address);
   void setVector(Op &op, const Operand &operand, uint8_t bytes);
   void convert(const Instruction &i, Type to, Type from, Row d, Row a);
+  void setProduct(Op &op, const Instruction &i);
+  void setAtomic(Op &op, const Instruction &i);
   void setParts(Op &op, const Operand &vector, uint8_t bytes);
   void setOperands(Op &op, const Instruction &i);
   void noteSynchronization(const Instruction &i);
   void resolveBranches();
-  void writeConstants();
 
   Program &program;
   const ptx::Function &function;
   std::span<const uint64_t> globals;
-  uint32_t registerBase[ptx::registerClasses] = {};
-  uint32_t slotBase[ptx::registerClasses] = {};
-  std::map<std::pair<uint64_t, uint8_t>, Row> constants;
-  std::map<std::pair<int, uint8_t>, Row> specials;
+  RegisterFile file;
   std::vector<uint32_t> opOf; // by instruction
 };
-
-Row Preparer::reserve(unsigned bytes) {
-  Row row{program.fileBytes, program.slots++, uint8_t(bytes)};
-  program.fileBytes += bytes ? bytes * laneCount : 64;
-  return row;
-}
-
-void Preparer::placeRegisters() {
-  for (unsigned kind = 0; kind < ptx::registerClasses; ++kind) {
-    registerBase[kind] = program.fileBytes;
-    slotBase[kind] = program.slots;
-    unsigned bytes = rowBytesOf(RegisterClass(kind));
-    uint32_t size = function.registers[kind] * (bytes ? bytes * laneCount : 4);
-    program.fileBytes += (size + 63) / 64 * 64;
-    program.slots += function.registers[kind];
-  }
-}
-
-Row Preparer::registerRow(RegisterClass kind, uint32_t index) const {
-  uint8_t bytes = rowBytesOf(kind);
-  return {registerBase[int(kind)] + index * (bytes ? bytes * laneCount : 4),
-          slotBase[int(kind)] + index, bytes};
-}
-
-Row Preparer::constant(uint64_t value, uint8_t bytes) {
-  if (bytes < 8 && bytes > 0)
-    value &= (uint64_t(1) << (8 * bytes)) - 1;
-  auto [found, isNew] = constants.try_emplace({value, bytes});
-  if (isNew) {
-    found->second = reserve(bytes);
-    found->second.slot = 0;
-  }
-  return found->second;
-}
-
-Row Preparer::special(ptx::SpecialRegister which, uint8_t bytes) {
-  auto [found, isNew] = specials.try_emplace({int(which), bytes});
-  if (isNew) {
-    found->second = reserve(bytes);
-    found->second.slot = 0;
-    program.specials.push_back({which, found->second});
-  }
-  return found->second;
-}
 
 uint64_t Preparer::symbolValue(const Operand &operand) const {
   bool isGlobal = operand.space == ptx::Space::global ||
@@ -224,15 +68,15 @@ uint64_t Preparer::symbolValue(const Operand &operand) const {
 Row Preparer::source(const Operand &operand, uint8_t bytes) {
   switch (operand.kind) {
   case OperandKind::reg:
-    return registerRow(operand.regClass, operand.index);
+    return file.registerRow(operand.regClass, operand.index);
   case OperandKind::immediate:
     if (bytes == 0) // a predicate that is the same in all lanes
-      return constant(operand.value ? ~uint64_t(0) : 0, 0);
-    return constant(operand.value, bytes);
+      return file.constant(operand.value ? ~uint64_t(0) : 0, 0);
+    return file.constant(operand.value, bytes);
   case OperandKind::special:
-    return special(ptx::SpecialRegister(operand.index), bytes);
+    return file.special(ptx::SpecialRegister(operand.index), bytes);
   case OperandKind::symbol:
-    return constant(symbolValue(operand), bytes);
+    return file.constant(symbolValue(operand), bytes);
   default:
     return Row{};
   }
@@ -248,7 +92,7 @@ Op Preparer::start(const Instruction &i) {
   if (i.guard >= 0) {
     op.hasGuard = true;
     op.guardNegated = i.guardNegated;
-    op.guard = registerRow(RegisterClass::pred, uint32_t(i.guard));
+    op.guard = file.registerRow(RegisterClass::pred, uint32_t(i.guard));
   }
   return op;
 }
@@ -295,7 +139,7 @@ Result<void> Preparer::addLanes(const Instruction &i) {
   if (i.operands[0].kind != OperandKind::sink)
     op.d = source(i.operands[0], rowBytesOf(i.type));
   else
-    op.d = reserve(rowBytesOf(i.type));
+    op.d = file.reserve(rowBytesOf(i.type));
   if (i.opcode == Opcode::setp || i.opcode == Opcode::set) {
     first = i.opcode == Opcode::setp ? 2 : 1;
     if (i.opcode == Opcode::setp && i.operands[1].kind == OperandKind::reg)
@@ -311,22 +155,22 @@ Result<void> Preparer::addLanes(const Instruction &i) {
       op.negateC = operand.negated;
   }
   if (i.opcode == Opcode::cvta)
-    op.b = constant(i.space == ptx::Space::shared ||
-                            i.space == ptx::Space::sharedCluster
-                        ? sharedWindow
-                    : i.space == ptx::Space::local ? localWindow
-                                                   : 0,
-                    rowBytesOf(i.type));
+    op.b = file.constant(i.space == ptx::Space::shared ||
+                                 i.space == ptx::Space::sharedCluster
+                             ? sharedWindow
+                         : i.space == ptx::Space::local ? localWindow
+                                                        : 0,
+                         rowBytesOf(i.type));
   Row d = op.d;
   if (i.opcode == Opcode::cvt) {
     uint8_t from = rowBytesOf(i.type2), to = rowBytesOf(i.type);
     if (op.a.bytes > from) {
-      Row narrow = reserve(from);
+      Row narrow = file.reserve(from);
       convert(i, unsignedOf(from), unsignedOf(op.a.bytes), narrow, op.a);
       op.a = narrow;
     }
     if (d.bytes > to)
-      op.d = reserve(to);
+      op.d = file.reserve(to);
   }
   program.ops.push_back(op);
   if (op.d.offset != d.offset)
@@ -340,7 +184,7 @@ void Preparer::setAddress(Op &op, const Operand &address) {
   op.hasBase = address.hasBase;
   op.offset = address.value;
   if (address.hasBase)
-    op.a = registerRow(address.regClass, address.index);
+    op.a = file.registerRow(address.regClass, address.index);
   else if (address.space != ptx::Space::generic)
     op.offset = symbolValue(address);
   // A named variable is addressed in its own space, also by generic accesses.
@@ -352,7 +196,7 @@ void Preparer::setVector(Op &op, const Operand &operand, uint8_t bytes) {
   op.firstRow = uint32_t(program.rows.size());
   if (operand.kind != OperandKind::vector) {
     program.rows.push_back(operand.kind == OperandKind::sink
-                               ? reserve(bytes)
+                               ? file.reserve(bytes)
                                : source(operand, bytes));
     op.count = 1;
     return;
@@ -361,7 +205,7 @@ void Preparer::setVector(Op &op, const Operand &operand, uint8_t bytes) {
   for (unsigned n = 0; n < operand.count; ++n) {
     const Operand &element = function.elements[operand.index + n];
     program.rows.push_back(element.kind == OperandKind::sink
-                               ? reserve(bytes)
+                               ? file.reserve(bytes)
                                : source(element, bytes));
   }
 }
@@ -380,6 +224,30 @@ Result<void> Preparer::addMemory(Op op, const Instruction &i) {
     return error(i, "this width of access is not emulated");
   program.ops.push_back(op);
   return {};
+}
+
+void Preparer::setProduct(Op &op, const Instruction &i) {
+  op.matrix = program.lanes->selectMatrix(i);
+  setVector(op, i.operands[1], 4);
+  op.target = op.firstRow;
+  setVector(op, i.operands[2], 4);
+  op.reconverge = op.firstRow;
+  setVector(op, i.operands[3], 4);
+  op.offset = op.firstRow;
+  setVector(op, i.operands[0], 4);
+}
+
+void Preparer::setAtomic(Op &op, const Instruction &i) {
+  bool returns = i.opcode == Opcode::atom;
+  op.space = i.space;
+  op.elementBytes = uint8_t(bits(i.type) / 8);
+  op.d = returns && i.operands[0].kind == OperandKind::reg
+             ? source(i.operands[0], op.elementBytes)
+             : file.reserve(op.elementBytes);
+  setAddress(op, i.operands[returns ? 1 : 0]);
+  op.b = source(i.operands[returns ? 2 : 1], op.elementBytes);
+  if (returns)
+    op.c = source(i.operands[3], op.elementBytes);
 }
 
 /// The elements that a register of `bytes` is made of.
@@ -405,14 +273,14 @@ void Preparer::setOperands(Op &op, const Instruction &i) {
       op.hasBaseB = operand.hasBase;
       op.offsetB = operand.hasBase ? operand.value : symbolValue(operand);
       if (operand.hasBase)
-        op.b = registerRow(operand.regClass, operand.index);
+        op.b = file.registerRow(operand.regClass, operand.index);
     }
     addresses += operand.kind == OperandKind::address;
     if (operand.kind == OperandKind::address && operand.hasBase)
-      program.rows.push_back(registerRow(operand.regClass, operand.index));
+      program.rows.push_back(file.registerRow(operand.regClass, operand.index));
     else
       program.rows.push_back(operand.kind == OperandKind::sink
-                                 ? reserve(bytes)
+                                 ? file.reserve(bytes)
                                  : source(operand, bytes));
   }
 }
@@ -467,19 +335,11 @@ Result<void> Preparer::add(const Instruction &i) {
     setAddress(op, i.operands[0]);
     setVector(op, i.operands[1], 4);
     break;
-  case Opcode::mma: {
-    op.matrix = program.lanes->selectMatrix(i);
+  case Opcode::mma:
+    setProduct(op, i);
     if (!op.matrix)
       return error(i, "this shape or type of mma is not emulated");
-    setVector(op, i.operands[1], 4);
-    op.target = op.firstRow;
-    setVector(op, i.operands[2], 4);
-    op.reconverge = op.firstRow;
-    setVector(op, i.operands[3], 4);
-    op.offset = op.firstRow;
-    setVector(op, i.operands[0], 4);
     break;
-  }
   case Opcode::movPack:
     op.d = source(i.operands[0], rowBytesOf(i.type));
     setParts(op, i.operands[1], op.d.bytes);
@@ -489,20 +349,11 @@ Result<void> Preparer::add(const Instruction &i) {
     setParts(op, i.operands[0], op.a.bytes);
     break;
   case Opcode::atom:
-  case Opcode::red: {
-    bool returns = i.opcode == Opcode::atom;
-    op.space = i.space;
-    op.elementBytes = uint8_t(bits(i.type) / 8);
-    if (returns && i.operands[0].kind == OperandKind::reg)
-      op.d = source(i.operands[0], op.elementBytes);
-    else
-      op.d = reserve(op.elementBytes);
-    setAddress(op, i.operands[returns ? 1 : 0]);
-    op.b = source(i.operands[returns ? 2 : 1], op.elementBytes);
-    if (returns)
-      op.c = source(i.operands[3], op.elementBytes);
+  case Opcode::red:
+    if (isFloat(i.type) && i.type != Type::f32 && i.type != Type::f64)
+      return error(i, "atomics on this type are not emulated");
+    setAtomic(op, i);
     break;
-  }
   default:
     setOperands(op, i);
   }
@@ -529,19 +380,10 @@ void Preparer::resolveBranches() {
   }
 }
 
-void Preparer::writeConstants() {
-  program.constants.resize(program.fileBytes);
-  for (const auto &[key, row] : constants) {
-    std::byte *to = program.constants.data() + row.offset;
-    for (int lane = 0; lane < (row.bytes ? laneCount : 1); ++lane)
-      std::memcpy(to + lane * row.bytes, &key.first, row.bytes ? row.bytes : 4);
-  }
-}
-
 Result<void> Preparer::run() {
-  reserve(8); // offset 0, slot 0: zeros, and what is not there
-  program.carry = reserve(0);
-  placeRegisters();
+  file.reserve(8); // offset 0, slot 0: zeros, and what is not there
+  program.carry = file.reserve(0);
+  file.placeRegisters();
   const std::vector<Instruction> &instructions = function.instructions;
   std::vector<bool> isJoin(instructions.size());
   for (const Instruction &i : instructions)
@@ -562,7 +404,7 @@ Result<void> Preparer::run() {
       return done;
   }
   resolveBranches();
-  writeConstants();
+  file.writeConstants();
   return {};
 }
 

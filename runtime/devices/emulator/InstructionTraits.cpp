@@ -120,4 +120,25 @@ uint8_t sourceBytes(const Instruction &i, unsigned n) {
   }
 }
 
+void noteSynchronization(Program &program, const Instruction &i) {
+  switch (i.opcode) {
+  case Opcode::barSync:
+  case Opcode::barRed:
+    program.hasPartialBarriers |=
+        i.operandCount > 1 && i.operands[1].kind != ptx::OperandKind::none;
+    break;
+  case Opcode::barArrive:
+  case Opcode::mbarrierInit:
+    program.hasPartialBarriers = true;
+    break;
+  case Opcode::fence:
+  case Opcode::membar:
+    program.hasBlockSync = true;
+    break;
+  default:
+    program.hasBlockSync |= i.semantics >= ptx::Semantics::acquire &&
+                            i.semantics <= ptx::Semantics::sc;
+  }
+}
+
 } // namespace quipu::emulator

@@ -22,6 +22,10 @@ Taint taintOf(const ptx::Instruction &instruction);
 /// Bytes of an element of the row of source `n`, from 0.
 uint8_t sourceBytes(const ptx::Instruction &instruction, unsigned n);
 
+/// Sets Program::hasPartialBarriers and hasBlockSync where an instruction may
+/// order warps so.
+void noteSynchronization(Program &program, const ptx::Instruction &instruction);
+
 } // namespace quipu::emulator
 
 #endif // QUIPU_RUNTIME_DEVICES_EMULATOR_INSTRUCTIONTRAITS_H

@@ -49,7 +49,6 @@ private:
   void setAtomic(Op &op, const Instruction &i);
   void setParts(Op &op, const Operand &vector, uint8_t bytes);
   void setOperands(Op &op, const Instruction &i);
-  void noteSynchronization(const Instruction &i);
   void resolveBranches();
 
   Program &program;
@@ -99,12 +98,8 @@ Op Preparer::start(const Instruction &i) {
 
 /// Between rows of different width, under the guard of `i`.
 void Preparer::convert(const Instruction &i, Type to, Type from, Row d, Row a) {
-  static const Instruction shape = [] {
-    Instruction cvt;
-    cvt.opcode = Opcode::cvt;
-    return cvt;
-  }();
-  Instruction cvt = shape;
+  Instruction cvt;
+  cvt.opcode = Opcode::cvt;
   cvt.type = to;
   cvt.type2 = from;
   Op op = start(i);
@@ -117,11 +112,11 @@ void Preparer::convert(const Instruction &i, Type to, Type from, Row d, Row a) {
   program.ops.push_back(op);
 }
 
-Type unsignedOf(uint8_t bytes) {
+/// The integer type of rows of 2, 4 or 8 bytes.
+Type integerOf(uint8_t bytes, bool isSignedType) {
+  if (isSignedType)
+    return bytes == 2 ? Type::s16 : bytes == 4 ? Type::s32 : Type::s64;
   return bytes == 2 ? Type::u16 : bytes == 4 ? Type::u32 : Type::u64;
-}
-Type signedOf(uint8_t bytes) {
-  return bytes == 2 ? Type::s16 : bytes == 4 ? Type::s32 : Type::s64;
 }
 
 Result<void> Preparer::addLanes(const Instruction &i) {
@@ -166,7 +161,8 @@ Result<void> Preparer::addLanes(const Instruction &i) {
     uint8_t from = rowBytesOf(i.type2), to = rowBytesOf(i.type);
     if (op.a.bytes > from) {
       Row narrow = file.reserve(from);
-      convert(i, unsignedOf(from), unsignedOf(op.a.bytes), narrow, op.a);
+      convert(i, integerOf(from, false), integerOf(op.a.bytes, false), narrow,
+              op.a);
       op.a = narrow;
     }
     if (d.bytes > to)
@@ -174,9 +170,8 @@ Result<void> Preparer::addLanes(const Instruction &i) {
   }
   program.ops.push_back(op);
   if (op.d.offset != d.offset)
-    convert(i, isSigned(i.type) ? signedOf(d.bytes) : unsignedOf(d.bytes),
-            isSigned(i.type) ? signedOf(op.d.bytes) : unsignedOf(op.d.bytes), d,
-            op.d);
+    convert(i, integerOf(d.bytes, isSigned(i.type)),
+            integerOf(op.d.bytes, isSigned(i.type)), d, op.d);
   return {};
 }
 
@@ -285,29 +280,8 @@ void Preparer::setOperands(Op &op, const Instruction &i) {
   }
 }
 
-void Preparer::noteSynchronization(const Instruction &i) {
-  switch (i.opcode) {
-  case Opcode::barSync:
-  case Opcode::barRed:
-    program.hasPartialBarriers |=
-        i.operandCount > 1 && i.operands[1].kind != OperandKind::none;
-    break;
-  case Opcode::barArrive:
-  case Opcode::mbarrierInit:
-    program.hasPartialBarriers = true;
-    break;
-  case Opcode::fence:
-  case Opcode::membar:
-    program.hasBlockSync = true;
-    break;
-  default:
-    program.hasBlockSync |= i.semantics >= ptx::Semantics::acquire &&
-                            i.semantics <= ptx::Semantics::sc;
-  }
-}
-
 Result<void> Preparer::add(const Instruction &i) {
-  noteSynchronization(i);
+  noteSynchronization(program, i);
   Handler handler = handlerOf(i);
   if (!handler)
     return addLanes(i);

@@ -58,17 +58,17 @@ TEST(Synchronization, findsBarriersThatPartiesDisagreeOn) {
 /// An mbarrier at 128, for one arrival.
 const std::string made = "setp.ne.u32 %p1, %r0, 0;\n"
                          "mov.u32 %r9, dyn;\n"
-                         "@!%p1 mbarrier.init.shared.b64 [128], 1;\n"
+                         "@!%p1 mbarrier.init.shared.b64 [dyn+128], 1;\n"
                          "bar.sync 0;\n";
 const std::string awaited =
     "wait:\n"
-    "mbarrier.try_wait.parity.shared.b64 %p3, [128], 0;\n"
+    "mbarrier.try_wait.parity.shared.b64 %p3, [dyn+128], 0;\n"
     "@!%p3 bra wait;\n";
 
 TEST(Synchronization, ordersByMbarriers) {
   std::string arrive = "bar.warp.sync -1;\n"
                        "elect.sync _|%p2, -1;\n"
-                       "@%p2 mbarrier.arrive.shared.b64 %rd9, [128];\n";
+                       "@%p2 mbarrier.arrive.shared.b64 %rd9, [dyn+128];\n";
   for (uint64_t seed : {0, 1, 2}) {
     KernelRun run(made + handOver(arrive, awaited), 1, {1, seed});
     run.output("out", 128);
@@ -85,9 +85,9 @@ TEST(Synchronization, waitsForBulkCopies) {
   auto kernel = [](const std::string &wait) {
     return made +
            "@%p1 bra wait;\n"
-           "mbarrier.arrive.expect_tx.shared.b64 %rd9, [128], 128;\n"
+           "mbarrier.arrive.expect_tx.shared.b64 %rd9, [dyn+128], 128;\n"
            "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-           "[0], [%rd1], 128, [128];\n" +
+           "[dyn], [%rd1], 128, [dyn+128];\n" +
            (wait.empty() ? std::string("wait:\n") : wait) +
            "shl.b32 %r2, %r0, 2;\n"
            "and.b32 %r2, %r2, 127;\n"

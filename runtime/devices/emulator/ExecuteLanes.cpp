@@ -29,11 +29,14 @@ void store(Warp &warp, const Row &row, const void *values, uint32_t mask) {
   }
 }
 
+/// Only the lanes that were computed count: others may stay undefined for long.
 void flow(Warp &warp, const Op &op, uint32_t mask) {
-  uint32_t any = warp.undefined[op.a.slot] | warp.undefined[op.b.slot] |
-                 warp.undefined[op.c.slot] | warp.undefined[op.d.slot];
-  if (any | warp.undefined[op.e.slot]) [[unlikely]]
-    spreadTaint(warp, op, mask);
+  uint32_t sources = warp.undefined[op.a.slot] | warp.undefined[op.b.slot] |
+                     warp.undefined[op.c.slot] | warp.undefined[op.e.slot];
+  if (sources & mask) [[unlikely]]
+    return spreadTaint(warp, op, mask);
+  if (warp.undefined[op.d.slot])
+    warp.undefined[op.d.slot] &= ~mask;
 }
 
 Flow runLanes(Warp &warp, const Op &op, uint32_t mask) {
@@ -147,17 +150,18 @@ Handler laneHandler(const ptx::Instruction &i) {
   }
 }
 
-/// Where all is active and defined, and rows have just the width of the parts.
+/// Where rows have just the width of the parts, and all that `mask` reads is
+/// defined.
 static bool isPlain(const Warp &warp, const Op &op, const Row &whole,
                     uint32_t mask) {
-  uint32_t bad = ~mask | warp.undefined[whole.slot];
+  uint32_t bad = op.d.slot ? 0 : warp.undefined[whole.slot];
   bool isExact = true;
   for (unsigned n = 0; n < op.count; ++n) {
     const Row &row = warp.rows[op.firstRow + n];
-    bad |= warp.undefined[row.slot];
+    bad |= op.d.slot ? warp.undefined[row.slot] : 0;
     isExact &= row.bytes == op.elementBytes;
   }
-  return bad == 0 && isExact;
+  return (bad & mask) == 0 && isExact;
 }
 
 Flow runPack(Warp &warp, const Op &op, uint32_t mask) {
@@ -165,7 +169,14 @@ Flow runPack(Warp &warp, const Op &op, uint32_t mask) {
     const void *from[8];
     for (unsigned n = 0; n < op.count; ++n)
       from[n] = warp.row<void>(warp.rows[op.firstRow + n]);
-    op.pack(warp.row<void>(op.d), from);
+    if (mask == allLanes) {
+      op.pack(warp.row<void>(op.d), from);
+    } else {
+      Scratch scratch;
+      op.pack(scratch.bytes, from);
+      store(warp, op.d, scratch.bytes, mask);
+    }
+    warp.undefined[op.d.slot] &= ~mask;
     return Flow::next;
   }
   unsigned part = op.d.bytes / op.count;
@@ -202,10 +213,18 @@ Flow runPack(Warp &warp, const Op &op, uint32_t mask) {
 
 Flow runUnpack(Warp &warp, const Op &op, uint32_t mask) {
   if (isPlain(warp, op, op.a, mask)) {
+    Scratch scratch[8];
     void *to[8];
     for (unsigned n = 0; n < op.count; ++n)
-      to[n] = warp.row<void>(warp.rows[op.firstRow + n]);
+      to[n] = mask == allLanes ? warp.row<void>(warp.rows[op.firstRow + n])
+                               : scratch[n].bytes;
     op.spread(to, warp.row<void>(op.a));
+    for (unsigned n = 0; n < op.count; ++n) {
+      const Row &row = warp.rows[op.firstRow + n];
+      if (mask != allLanes)
+        store(warp, row, scratch[n].bytes, mask);
+      warp.undefined[row.slot] &= ~mask;
+    }
     return Flow::next;
   }
   unsigned part = op.a.bytes / op.count;

@@ -147,72 +147,95 @@ void StreamedAttention::update(State &state, ArrayRef<Value> scores,
   }
 }
 
+/// Positions of the stream in the step of the block from `base` on.
+SmallVector<Value> StreamedAttention::stepPositions(Value base) {
+  Value first = f.add(base, f.divide(f.thread(), lanes));
+  SmallVector<Value> positions;
+  for (int64_t u = 0; u < unroll; ++u)
+    positions.push_back(f.add(first, u * streams));
+  return positions;
+}
+
+/// Pages of `positions`, those behind `end` taken for it.
+SmallVector<Value> StreamedAttention::loadPages(const KvHead &kv,
+                                                ArrayRef<Value> positions,
+                                                Value end) {
+  SmallVector<Value> pages;
+  for (Value position : positions)
+    pages.push_back(loadPage(f, sizes, kv, f.minimum(position, end)));
+  return pages;
+}
+
+/// Keys and values at `positions`, whose pages are known.
+StreamedAttention::Step StreamedAttention::loadStep(const KvHead &kv,
+                                                    ArrayRef<Value> positions,
+                                                    ValueRange pages,
+                                                    Value end) {
+  SmallVector<Value> keys, values;
+  for (auto [position, page] : llvm::zip(positions, pages)) {
+    Value offset = kvOffset(f, sizes, page, f.minimum(position, end));
+    for (int64_t c = 0; c < chunksPerLane; ++c) {
+      Value inRow = f.mul(chunk(c), elements * sizes.storedBytes);
+      Value at =
+          f.add(offset, arith::ExtSIOp::create(f.b, f.b.getI64Type(), inRow));
+      keys.push_back(loadRaw(f.at(kv.keys, at)));
+      values.push_back(loadRaw(f.at(kv.values, at)));
+    }
+  }
+  // All loads are under way before the first is used.
+  Step step = {SmallVector<SmallVector<Value>>(unroll),
+               SmallVector<SmallVector<Value>>(unroll)};
+  for (int64_t i = 0; i < unroll * chunksPerLane; ++i) {
+    widenRaw(keys[i], step.keys[i / chunksPerLane]);
+    widenRaw(values[i], step.values[i / chunksPerLane]);
+  }
+  return step;
+}
+
+StreamedAttention::State StreamedAttention::unpack(ValueRange carried,
+                                                   int64_t row) {
+  int64_t perRow = chunksPerLane * elements + 2;
+  ValueRange own = carried.slice(row * perRow, perRow);
+  return {own[0], own[1], SmallVector<Value>(own.drop_front(2))};
+}
+
+/// Carries the rows' states, then the pages of the step.
 SmallVector<StreamedAttention::State>
 StreamedAttention::stream(const KvHead &kv, Value first, Value last,
                           ArrayRef<Row> rows) {
   SmallVector<SmallVector<Value>> queries;
-  for (const Row &row : rows)
-    queries.push_back(loadQuery(row.query));
-  int64_t held = chunksPerLane * elements, perRow = held + 2;
-  int64_t step = unroll * streams;
-  Value stream = f.divide(f.thread(), lanes);
-  Value end = f.sub(last, f.i32(1));
-  auto clamped = [&](Value position) { return f.minimum(position, end); };
-
   SmallVector<Value> initial;
-  for (size_t row = 0; row < rows.size(); ++row) {
+  for (const Row &row : rows) {
+    queries.push_back(loadQuery(row.query));
     initial.push_back(f.f32(noMaximum));
-    initial.append(held + 1, f.f32(0.0f));
+    initial.append(chunksPerLane * elements + 1, f.f32(0.0f));
   }
-  for (int64_t u = 0; u < unroll; ++u) {
-    Value position = f.add(f.add(first, stream), u * streams);
-    initial.push_back(loadPage(f, sizes, kv, clamped(position)));
-  }
+  Value end = f.sub(last, f.i32(1));
+  llvm::append_range(initial, loadPages(kv, stepPositions(first), end));
 
+  int64_t stepLength = unroll * streams;
   auto body = [&](Value base, ValueRange carried) -> SmallVector<Value> {
-    ValueRange pages = carried.take_back(unroll);
-    SmallVector<Value> positions, nextPages, rawKeys, rawValues;
-    for (int64_t u = 0; u < unroll; ++u) {
-      Value position = f.add(f.add(base, stream), u * streams);
-      Value offset = kvOffset(f, sizes, pages[u], clamped(position));
-      for (int64_t c = 0; c < chunksPerLane; ++c) {
-        Value inRow = f.mul(chunk(c), elements * sizes.storedBytes);
-        Value at =
-            f.add(offset, arith::ExtSIOp::create(f.b, f.b.getI64Type(), inRow));
-        rawKeys.push_back(loadRaw(f.at(kv.keys, at)));
-        rawValues.push_back(loadRaw(f.at(kv.values, at)));
-      }
-      positions.push_back(position);
-    }
-    for (Value position : positions)
-      nextPages.push_back(
-          loadPage(f, sizes, kv, clamped(f.add(position, step))));
-    SmallVector<SmallVector<Value>> keys(unroll), values(unroll);
-    for (int64_t i = 0; i < unroll * chunksPerLane; ++i) {
-      widenRaw(rawKeys[i], keys[i / chunksPerLane]);
-      widenRaw(rawValues[i], values[i / chunksPerLane]);
-    }
-    SmallVector<Value> next;
+    SmallVector<Value> positions = stepPositions(base), next;
+    Step step = loadStep(kv, positions, carried.take_back(unroll), end);
+    SmallVector<Value> pages =
+        loadPages(kv, stepPositions(f.add(base, stepLength)), end);
     for (auto [r, row] : llvm::enumerate(rows)) {
-      ValueRange own = carried.slice(r * perRow, perRow);
-      State state = {own[0], own[1], SmallVector<Value>(own.drop_front(2))};
+      State state = unpack(carried, int64_t(r));
       SmallVector<Value> scores;
-      for (int64_t u = 0; u < unroll; ++u)
+      for (auto [key, position] : llvm::zip(step.keys, positions))
         scores.push_back(
-            hideFrom(f, score(queries[r], keys[u]), positions[u], row.context));
-      update(state, scores, values);
+            hideFrom(f, score(queries[r], key), position, row.context));
+      update(state, scores, step.values);
       next.append({state.maximum, state.total});
       llvm::append_range(next, state.sums);
     }
-    llvm::append_range(next, nextPages);
+    llvm::append_range(next, pages);
     return next;
   };
-  SmallVector<Value> done = f.loop(first, last, step, initial, body);
+  SmallVector<Value> done = f.loop(first, last, stepLength, initial, body);
   SmallVector<State> states;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    ArrayRef<Value> own(&done[r * perRow], perRow);
-    states.push_back({own[0], own[1], SmallVector<Value>(own.drop_front(2))});
-  }
+  for (size_t row = 0; row < rows.size(); ++row)
+    states.push_back(unpack(done, int64_t(row)));
   return states;
 }
 

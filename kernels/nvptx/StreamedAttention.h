@@ -56,12 +56,23 @@ private:
     mlir::Value maximum, total;
     llvm::SmallVector<mlir::Value> sums; // of the lane's elements
   };
+  /// The lane's elements of the keys and values of one step, by position.
+  struct Step {
+    llvm::SmallVector<llvm::SmallVector<mlir::Value>> keys, values;
+  };
 
   mlir::Value chunk(int64_t index);
   mlir::Value chunkIsThere(int64_t index);
   llvm::SmallVector<mlir::Value> loadQuery(mlir::Value query);
   mlir::Value loadRaw(mlir::Value address);
   void widenRaw(mlir::Value raw, llvm::SmallVectorImpl<mlir::Value> &elements);
+  llvm::SmallVector<mlir::Value> stepPositions(mlir::Value base);
+  llvm::SmallVector<mlir::Value>
+  loadPages(const KvHead &kv, llvm::ArrayRef<mlir::Value> positions,
+            mlir::Value end);
+  Step loadStep(const KvHead &kv, llvm::ArrayRef<mlir::Value> positions,
+                mlir::ValueRange pages, mlir::Value end);
+  State unpack(mlir::ValueRange carried, int64_t row);
   llvm::SmallVector<State> stream(const KvHead &kv, mlir::Value first,
                                   mlir::Value last, llvm::ArrayRef<Row> rows);
   mlir::Value score(llvm::ArrayRef<mlir::Value> query,

@@ -107,13 +107,12 @@ Result<ChosenDevice> chooseEmulator(const Package &package,
   return chosen;
 }
 
-/// Whether a GPU is there that sm_80 code runs on.
-bool hasGpu() {
+/// The GPU of that index, without a context.
+Result<cuda::Gpu> findGpu(int index) {
   auto driver = cuda::Driver::open();
   if (!driver)
-    return false;
-  auto gpu = cuda::findGpu(**driver, 0);
-  return gpu && gpu->computeCapability >= 80;
+    return driver.error();
+  return cuda::findGpu(**driver, index);
 }
 
 /// A GPU where the package has code for one that is there, else the CPU.
@@ -192,8 +191,13 @@ Result<std::vector<std::string>> targetsToRun(std::string_view device,
       return cpu.error();
     targets.push_back(std::move(*cpu));
   }
-  bool gpu = name->kind == Kind::cuda || name->kind == Kind::emulator ||
-             (name->kind == Kind::automatic && hasGpu());
+  bool gpu = name->kind == Kind::emulator;
+  if (name->kind == Kind::automatic || name->kind == Kind::cuda) {
+    auto found = findGpu(name->index);
+    if (!found && name->kind == Kind::cuda)
+      return found.error(); // before the wait for the compiler
+    gpu = name->kind == Kind::cuda || (found && found->computeCapability >= 80);
+  }
   // Every GPU from Ampere on compiles this one's PTX.
   if (gpu)
     targets.push_back("sm_80");

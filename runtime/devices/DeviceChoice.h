@@ -64,7 +64,8 @@ Result<ChosenDevice> chooseDevice(const Package &package,
                                   const DeviceOptions &options);
 
 /// Names of the targets to compile a model for that is to run here on `device`;
-/// the CPU's is `cpuTarget`, or the best that the processor runs.
+/// the CPU's is `cpuTarget`, or the best that the processor runs, and comes
+/// first. Errors: as for chooseDevice.
 Result<std::vector<std::string>> targetsToRun(std::string_view device,
                                               std::string_view cpuTarget = {});
 

@@ -143,10 +143,13 @@ TEST_F(CudaErrors, whatNobodyAskedForGivesWayToTheCpu) {
 
 TEST_F(CudaErrors, aGpuIsCompiledForWhereThereIsOne) {
   EXPECT_EQ(targetsToRun("auto")->size(), 2u);
+  EXPECT_THAT(*targetsToRun("cuda"), ElementsAre("sm_80"));
   driver.computeCapability = 75;
   EXPECT_EQ(targetsToRun("auto")->size(), 1u);
   ::setenv("QUIPU_CUDA_DRIVER", "/nowhere", 1);
   EXPECT_EQ(targetsToRun("auto")->size(), 1u);
+  EXPECT_THAT(targetsToRun("cuda").error().message,
+              StartsWith("no NVIDIA driver was found"));
 }
 
 TEST(TargetChoice, theNewestCodeThatRunsComesFirst) {

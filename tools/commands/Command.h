@@ -32,6 +32,7 @@ struct LoadRequest {
   std::string kvType;            // "f16", ...; empty: chosen by the model
   std::string cpuTarget;         // empty: the best that the processor runs
   std::string device = "cpu";    // that it is to run on: see DeviceName
+  bool alsoCpu = false;          // and on the CPU, to compare with
   bool cache = true;             // keep and reuse compiled kernels
 };
 
@@ -70,6 +71,7 @@ void printDevice(Engine &engine);
 /// Each adds one subcommand to `app`; its callback sets host.status.
 void addBenchCommand(CLI::App &app, CommandHost &host);
 void addChatCommand(CLI::App &app, CommandHost &host);
+void addCheckCommand(CLI::App &app, CommandHost &host);
 void addEmulateCommand(CLI::App &app, CommandHost &host);
 void addInspectCommand(CLI::App &app, CommandHost &host);
 void addPlanCommand(CLI::App &app, CommandHost &host);

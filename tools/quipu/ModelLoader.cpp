@@ -41,6 +41,24 @@ CompileOptions quipu::compileOptions(const LoadRequest &request,
   return options;
 }
 
+static Result<std::shared_ptr<const Package>>
+compile(const Model &model, const CompileOptions &options, bool cache) {
+  auto compiling = [&] {
+    std::string names = options.targets.front();
+    for (size_t i = 1; i < options.targets.size(); ++i)
+      names += " and " + options.targets[i];
+    std::fprintf(stderr, "compiling for %s (once for this model)\n",
+                 names.c_str());
+  };
+  if (cache)
+    return compileCached(model, options, compiling);
+  compiling();
+  Result<std::shared_ptr<Package>> compiled = compileModel(model, options);
+  if (!compiled)
+    return compiled.error();
+  return std::shared_ptr<const Package>(std::move(*compiled));
+}
+
 Result<std::shared_ptr<const Package>>
 quipu::loadModel(const LoadRequest &request) {
   Result<bool> package = isPackage(request.model);
@@ -56,19 +74,20 @@ quipu::loadModel(const LoadRequest &request) {
       targetsToRun(request.device, request.cpuTarget);
   if (!targets)
     return targets.error();
+  if (request.alsoCpu && request.device != "cpu" && request.device != "auto") {
+    auto cpu = targetsToRun("cpu", request.cpuTarget);
+    if (!cpu)
+      return cpu.error();
+    targets->push_back(cpu->front());
+  }
   options.targets = *targets;
-  auto compiling = [&] {
-    std::string names = targets->front();
-    for (size_t i = 1; i < targets->size(); ++i)
-      names += " and " + (*targets)[i];
-    std::fprintf(stderr, "compiling for %s (once for this model)\n",
-                 names.c_str());
-  };
-  if (request.cache)
-    return compileCached(*model, options, compiling);
-  compiling();
-  Result<std::shared_ptr<Package>> compiled = compileModel(*model, options);
-  if (!compiled)
-    return compiled.error();
-  return std::shared_ptr<const Package>(std::move(*compiled));
+  Result<std::shared_ptr<const Package>> compiled =
+      compile(*model, options, request.cache);
+  // A GPU that nobody asked for may lack a kernel that this model needs.
+  if (compiled || request.device != "auto" || options.targets.size() < 2)
+    return compiled;
+  std::fprintf(stderr, "not for the GPU: %s\n",
+               compiled.error().message.c_str());
+  options.targets.resize(1);
+  return compile(*model, options, request.cache);
 }

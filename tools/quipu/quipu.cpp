@@ -21,6 +21,7 @@ int main(int argc, char **argv) {
   quipu::addPlanCommand(app, host);
   quipu::addExplainCommand(app, host);
   quipu::addBenchCommand(app, host);
+  quipu::addCheckCommand(app, host);
   quipu::addEmulateCommand(app, host);
   return quipu::runApp(app, argc, argv, host);
 }

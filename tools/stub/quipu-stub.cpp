@@ -43,5 +43,6 @@ int main(int argc, char **argv) {
   addInspectCommand(app, host);
   addPlanCommand(app, host);
   addBenchCommand(app, host);
+  addCheckCommand(app, host);
   return runApp(app, argc, argv, host);
 }

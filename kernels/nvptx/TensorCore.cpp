@@ -23,7 +23,7 @@ static SmallVector<Value> fields(KernelFunction &f, Value structure,
 }
 
 SmallVector<Value> quipu::gpu::packPairs(KernelFunction &f, ValueRange values,
-                                         Arithmetic arithmetic) {
+                                         Arithmetic arithmetic, bool fits) {
   constexpr float largestHalf = 65504.0f;
   Type stored = arithmetic == Arithmetic::f16 ? Type(f.b.getF16Type())
                                               : Type(f.b.getBF16Type());
@@ -32,7 +32,7 @@ SmallVector<Value> quipu::gpu::packPairs(KernelFunction &f, ValueRange values,
     Value pair = vector::FromElementsOp::create(
         f.b, VectorType::get({2}, f.b.getF32Type()),
         ValueRange{values[i], values[i + 1]});
-    if (arithmetic == Arithmetic::f16) { // a NaN stays one
+    if (arithmetic == Arithmetic::f16 && !fits) { // a NaN stays one
       pair = arith::MinimumFOp::create(f.b, pair, f.f32(largestHalf, 2));
       pair = arith::MaximumFOp::create(f.b, pair, f.f32(-largestHalf, 2));
     }

@@ -18,10 +18,11 @@ namespace quipu::gpu {
 constexpr int64_t mmaRows = 16, mmaColumns = 8, mmaDepth = 16;
 
 /// f32 values, an even number, rounded to pairs of bf16 or f16. f16 saturates
-/// at its largest finite values.
+/// at its largest finite values, unless `fits` says that none is beyond them.
 llvm::SmallVector<mlir::Value> packPairs(KernelFunction &f,
                                          mlir::ValueRange values,
-                                         kernel::Arithmetic arithmetic);
+                                         kernel::Arithmetic arithmetic,
+                                         bool fits = false);
 
 /// A * B + C. With g = lane / 4 and t = lane % 4, a lane holds
 ///   a: A[g][2t..], A[g + 8][2t..], A[g][2t + 8..], A[g + 8][2t + 8..]

@@ -272,8 +272,8 @@ void TensorCorePrefill::softmax(SmallVector<Value> &scores, State &state) {
 void TensorCorePrefill::addValues(ValueRange weights, Value values,
                                   State &state) {
   for (int64_t n = 0; n < kvTile; n += mmaDepth) {
-    SmallVector<Value> fragment =
-        packPairs(f, weights.slice(n / mmaColumns * 4, 8), arithmetic);
+    SmallVector<Value> fragment = packPairs(
+        f, weights.slice(n / mmaColumns * 4, 8), arithmetic, /*fits=*/true);
     for (int64_t d = 0; d < sizes.headDim; d += 16) {
       Value from =
           f.at(f.at(values, matrixOffset(d / 16, /*rowBit=*/0)), n * pitch);

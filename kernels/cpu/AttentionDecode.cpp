@@ -9,6 +9,9 @@
 //   values[g] += p[g][j] * V[j]    vectors along head_dim, in registers for the
 //                                  block, in scratch between blocks
 //
+// Blocks are 8 KiB or so in places of their own: too short for the hardware to
+// prefetch. Scores fetch the block's values, values the next block's keys.
+//
 // Floor: the bytes of K and V in the range, read once from memory; what is read
 // again lies in the first-level cache (a block is 64 positions).
 //
@@ -53,11 +56,13 @@ private:
   void loadQueries(Value token, Value kvHead);
   void clearState();
   void emitBlock(const Range &range, Value base);
-  void emitScores(Value keys, Value from, Value to);
+  Value lastBlock(const Range &range);
+  void fetchRows(Value rows, Value position, int64_t count);
+  void emitScores(Value keys, Value values, Value from, Value to);
   void emitScores4(Value keys, Value j, int64_t head, int64_t heads);
   void emitSoftmax(const Range &range, Value base, Value from, Value to,
                    int64_t head);
-  void emitValues(Value values, Value from, Value to);
+  void emitValues(Value values, Value nextKeys, Value from, Value to);
   void storeResult(Value token, Value kvHead);
   void storePartial(Value token, Value kvHead, Value split);
 
@@ -131,10 +136,18 @@ void DecodeEmitter::emitScores4(Value keys, Value j, int64_t head,
   }
 }
 
-void DecodeEmitter::emitScores(Value keys, Value from, Value to) {
+/// Fetches the keys or values of `count` positions from `position` on.
+void DecodeEmitter::fetchRows(Value rows, Value position, int64_t count) {
+  Value first = f.element(rows, position, sizes.rowBytes());
+  for (int64_t line = 0; line < count * sizes.rowBytes(); line += 64)
+    f.prefetch(f.at(first, line));
+}
+
+void DecodeEmitter::emitScores(Value keys, Value values, Value from, Value to) {
   int64_t sets = llvm::divideCeil(sizes.group, wide ? 4 : 2);
   int64_t perSet = llvm::divideCeil(sizes.group, sets);
   f.loop(from, to, 4, [&](Value j) {
+    fetchRows(values, j, 4);
     for (int64_t head = 0; head < sizes.group; head += perSet)
       emitScores4(keys, j, head, std::min(perSet, sizes.group - head));
   });
@@ -187,7 +200,8 @@ void DecodeEmitter::emitSoftmax(const Range &range, Value base, Value from,
 
 /// Adds the weighted values of positions [from, to) of the block. No position
 /// outside the range is read: what lies there may be NaN.
-void DecodeEmitter::emitValues(Value values, Value from, Value to) {
+void DecodeEmitter::emitValues(Value values, Value nextKeys, Value from,
+                               Value to) {
   int64_t lanes = sizes.lanes, most = wide ? 24 : 12;
   int64_t vectors = largestDivisor(sizes.vectors, most);
   int64_t sets =
@@ -210,6 +224,8 @@ void DecodeEmitter::emitValues(Value values, Value from, Value to) {
       auto added =
           f.loop(from, to, 1, initial, [&](Value j, ValueRange carried) {
             SmallVector<Value> next(carried);
+            if (head == 0 && v == 0)
+              fetchRows(nextKeys, j, 1);
             Value row = f.element(values, j, sizes.rowBytes());
             SmallVector<Value> value;
             for (int64_t i = 0; i < vectors; ++i)
@@ -233,6 +249,12 @@ void DecodeEmitter::emitValues(Value values, Value from, Value to) {
     }
 }
 
+/// The first position of the last block of the range.
+Value DecodeEmitter::lastBlock(const Range &range) {
+  Value last = f.add(range.last, -1);
+  return f.sub(last, f.modulo(last, blockLength));
+}
+
 /// Positions of the range that lie in [base, base + blockLength).
 void DecodeEmitter::emitBlock(const Range &range, Value base) {
   Value zero = f.i64(0), length = f.i64(blockLength);
@@ -243,10 +265,14 @@ void DecodeEmitter::emitBlock(const Range &range, Value base) {
   Value vectorTo =
       f.mul(f.divide(f.add(to, sizes.lanes - 1), sizes.lanes), sizes.lanes);
   Value offset = kvOffset(f, sizes, range.pages, range.kvHead, base);
-  emitScores(f.at(f.pointer(op.getKv()), offset), vectorFrom, vectorTo);
+  Value keys = f.pointer(op.getKv());
+  Value values = f.at(f.valuesPointer(op.getKv()), offset);
+  emitScores(f.at(keys, offset), values, vectorFrom, vectorTo);
   for (int64_t head = 0; head < sizes.group; ++head)
     emitSoftmax(range, base, vectorFrom, vectorTo, head);
-  emitValues(f.at(f.valuesPointer(op.getKv()), offset), from, to);
+  Value next = f.minimum(f.add(base, blockLength), lastBlock(range));
+  Value nextOffset = kvOffset(f, sizes, range.pages, range.kvHead, next);
+  emitValues(values, f.at(keys, nextOffset), from, to);
 }
 
 void DecodeEmitter::storeResult(Value token, Value kvHead) {
@@ -264,14 +290,6 @@ void DecodeEmitter::storeResult(Value token, Value kvHead) {
       f.store(arith::MulFOp::create(f.b, value, inverse), to, 4);
     });
   }
-}
-
-/// Address of the partial result of (token, query head, split).
-static Value partialAt(KernelFunction &f, const PagedAttention &sizes,
-                       Value token, Value queryHead, Value split) {
-  Value row = f.add(f.mul(token, sizes.queryHeads()), queryHead);
-  Value index = f.add(f.mul(row, f.dim(Dim::splits)), split);
-  return f.element(f.partialsPointer(), index, (sizes.headDim + 2) * 4);
 }
 
 void DecodeEmitter::storePartial(Value token, Value kvHead, Value split) {
@@ -306,6 +324,10 @@ void DecodeEmitter::emitTile(Value tile) {
     range.pages = pageRow(f, f.pointer(op.getPages()),
                           f.loadIndex(f.pointer(op.getSequences()), token));
     Value base = f.sub(range.first, f.modulo(range.first, blockLength));
+    Value offset = kvOffset(f, sizes, range.pages, range.kvHead, base);
+    Value keys = f.at(f.pointer(op.getKv()), offset);
+    f.loop(f.i64(0), f.i64(blockLength), 4,
+           [&](Value j) { fetchRows(keys, j, 4); });
     f.loop(base, range.last, blockLength,
            [&](Value block) { emitBlock(range, block); });
   });
@@ -325,48 +347,6 @@ void DecodeEmitter::emit() {
   totals = f.scratch(sizes.group * 4);
   factors = f.scratch(sizes.group * 4);
   f.loop(f.begin(), f.end(), 1, [&](Value tile) { emitTile(tile); });
-}
-
-/// Combines the splits of one query head of `token` into its result:
-/// sum_s 2^(m_s - m) * values_s / sum_s 2^(m_s - m) * total_s.
-static void emitMergeHead(KernelFunction &f, const PagedAttention &sizes,
-                          Value token, Value queryHead) {
-  Value zero = f.i64(0), splits = f.dim(Dim::splits);
-  int64_t tail = sizes.headDim * 4;
-  Value first = partialAt(f, sizes, token, queryHead, zero);
-  auto partial = [&](Value split) {
-    return f.element(first, split, (sizes.headDim + 2) * 4);
-  };
-  Value maximum =
-      f.loop(zero, splits, 1, {f.f32(noMaximum)},
-             [&](Value split, ValueRange carried) -> SmallVector<Value> {
-               Value m = f.load(f.floats(1), f.at(partial(split), tail), 4);
-               return {arith::MaxNumFOp::create(f.b, carried[0], m)};
-             })[0];
-  SmallVector<Value> initial(sizes.vectors, f.f32(0.0f, sizes.lanes));
-  initial.push_back(f.f32(0.0f));
-  auto merged =
-      f.loop(zero, splits, 1, initial, [&](Value split, ValueRange carried) {
-        SmallVector<Value> next;
-        Value from = partial(split);
-        Value m = f.load(f.floats(1), f.at(from, tail), 4);
-        Value factor =
-            exp2OfNegative(f, arith::SubFOp::create(f.b, m, maximum));
-        Value wideFactor = f.splat(factor, sizes.lanes);
-        for (int64_t v = 0; v < sizes.vectors; ++v)
-          next.push_back(f.fma(
-              f.load(f.floats(sizes.lanes), f.at(from, v * sizes.lanes * 4), 4),
-              wideFactor, carried[v]));
-        Value total = f.load(f.floats(1), f.at(from, tail + 4), 4);
-        next.push_back(f.fma(total, factor, carried.back()));
-        return next;
-      });
-  Value inverse = f.splat(reciprocalOrZero(f, merged.back()), sizes.lanes);
-  Value row = f.add(f.mul(token, sizes.queryHeads()), queryHead);
-  Value result = f.element(f.resultPointer(0), row, sizes.headDim * 4);
-  for (int64_t v = 0; v < sizes.vectors; ++v)
-    f.store(arith::MulFOp::create(f.b, merged[v], inverse),
-            f.at(result, v * sizes.lanes * 4), 4);
 }
 
 LogicalResult cpu::emitAttentionDecode(kernel::AttentionDecodeOp op,

@@ -66,6 +66,15 @@ mlir::Value hideFrom(KernelFunction &f, mlir::Value value, mlir::Value index,
 /// The largest divisor of `count` that is at most `most`.
 int64_t largestDivisor(int64_t count, int64_t most);
 
+/// Address of the partial result of (token, query head, split).
+mlir::Value partialAt(KernelFunction &f, const PagedAttention &sizes,
+                      mlir::Value token, mlir::Value queryHead,
+                      mlir::Value split);
+/// Combines the splits of one query head of `token` into its result:
+/// sum_s 2^(m_s - m) * values_s / sum_s 2^(m_s - m) * total_s.
+void emitMergeHead(KernelFunction &f, const PagedAttention &sizes,
+                   mlir::Value token, mlir::Value queryHead);
+
 } // namespace quipu::cpu
 
 #endif // QUIPU_KERNELS_CPU_PAGEDATTENTION_H

@@ -45,11 +45,13 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t kvTile, int64_t vector,
                                    int64_t rowUnroll, int64_t tokenUnroll,
                                    Arithmetic arithmetic, int64_t threads,
-                                   int64_t kTile, int64_t stages) {
+                                   int64_t kTile, int64_t stages,
+                                   int64_t rowStreams) {
   if (rowTile <= 0 || tokenTile <= 0)
     return emitError() << "row_tile and token_tile must be positive, found "
                        << rowTile << " and " << tokenTile;
-  if (kvTile < 0 || vector < 0 || rowUnroll < 0 || tokenUnroll < 0)
+  if (kvTile < 0 || vector < 0 || rowUnroll < 0 || tokenUnroll < 0 ||
+      rowStreams < 0)
     return emitError() << "sizes must not be negative";
   if (threads < 0 || threads > 1024 || threads % 32)
     return emitError() << "threads must be a multiple of 32 up to 1024, found "

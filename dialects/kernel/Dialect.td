@@ -62,9 +62,11 @@ def Kernel_Schedule : AttrDef<Kernel_Dialect, "Schedule"> {
     token_tile queries. Inside a tile the micro kernel keeps row_unroll x
     token_unroll accumulators of `vector` f32 lanes and forms products in
     `arithmetic`. kv_tile is the number of KV positions handled at a time.
+    row_streams places of a weight, far apart, are read in turns row after row;
+    0 and 1 mean one.
 
-    Tile sizes decide the grid, which all CPU variants share; vector, unrolls and
-    arithmetic are chosen per variant.
+    Tile sizes decide the grid, which all CPU variants share; vector, unrolls,
+    streams and arithmetic are chosen per variant.
 
     On a GPU a tile is the work of one block of `threads` threads at a time, with
     `stages` steps of `k_tile` elements of K on their way from memory; `vector` is
@@ -81,14 +83,15 @@ def Kernel_Schedule : AttrDef<Kernel_Dialect, "Schedule"> {
                            "::quipu::kernel::Arithmetic::f32">:$arithmetic,
     DefaultValuedParameter<"int64_t", "0">:$threads,
     DefaultValuedParameter<"int64_t", "0">:$k_tile,
-    DefaultValuedParameter<"int64_t", "0">:$stages);
+    DefaultValuedParameter<"int64_t", "0">:$stages,
+    DefaultValuedParameter<"int64_t", "0">:$row_streams);
   let builders = [
     AttrBuilder<(ins "int64_t":$rowTile, "int64_t":$tokenTile, "int64_t":$kvTile,
                      "int64_t":$vector, "int64_t":$rowUnroll,
                      "int64_t":$tokenUnroll, "Arithmetic":$arithmetic), [{
       return $_get($_ctxt, rowTile, tokenTile, kvTile, vector, rowUnroll,
                    tokenUnroll, arithmetic, /*threads=*/0, /*kTile=*/0,
-                   /*stages=*/0);
+                   /*stages=*/0, /*rowStreams=*/0);
     }]>
   ];
   let assemblyFormat = "`<` struct(params) `>`";

@@ -218,7 +218,8 @@ void Blocked::decodeRow(const WeightRows &row, Value to) {
   if (row.decoder) {
     const BlockDecoder &decoder = *row.decoder;
     f.loop(f.i64(0), f.i64(row.columns / decoder.elements), 1, [&](Value i) {
-      DecodedBlock block(f, decoder, f.element(row.first, i, decoder.bytes));
+      DecodedBlock block(f, decoder,
+                         f.element(row.firsts.front(), i, decoder.bytes));
       Value out = f.element(to, i, decoder.elements * outBytes);
       Value low;
       for (const BlockDecoder::Group &group : decoder.groups)
@@ -234,7 +235,7 @@ void Blocked::decodeRow(const WeightRows &row, Value to) {
   }
   int64_t bytes = row.stored.getIntOrFloatBitWidth() / 8;
   auto copyPair = [&](Value k, int64_t valid) {
-    Value from = f.element(row.first, k, bytes);
+    Value from = f.element(row.firsts.front(), k, bytes);
     auto part = [&](int64_t first) -> Value {
       if (valid <= first)
         return f.f32(0, lanes);
@@ -292,7 +293,7 @@ void Blocked::multiply(const RowKernel::Tile &tile, Value firstPanel,
         Group group;
         if (stored) {
           WeightRows from = segment.rows(member, couple, rows);
-          group = {from.first, from.stride};
+          group = {from.firsts.front(), from.stride};
         } else {
           group = {decodedRow(member, f.sub(couple, tile.firstCouple)),
                    rowBytes};
@@ -402,7 +403,7 @@ LogicalResult cpu::emitBlocked(kernel::MatmulOp op, func::FuncOp function,
   Blocked blocked(kernel);
   kernel.forTiles(
       [&](Value first, Value count) { blocked.prepare(first, count); },
-      [&](const RowKernel::Tile &tile) { blocked.compute(tile); });
+      [&](ArrayRef<RowKernel::Tile> tiles) { blocked.compute(tiles.front()); });
   kernel.f.finish();
   if (kernel::hasMerge(op))
     emitArgmaxMerge(op, function, variant, module);

@@ -35,6 +35,7 @@ struct DotEmitter {
   void floatStep(Value at, int64_t offset, std::optional<int64_t> valid,
                  SmallVector<Value> &sums);
   void blockStep(Value index, int64_t offset, SmallVector<Value> &sums);
+  SmallVector<Value> rowsAt(Value index, int64_t bytes);
   Value activation(Value from, int64_t token, int64_t element);
   SmallVector<Value> accumulateFloats(SmallVector<Value> sums);
   SmallVector<Value> accumulateBlocks(SmallVector<Value> sums);
@@ -50,14 +51,29 @@ struct DotEmitter {
 /// matvecs reached a third of the read bandwidth.
 void DotEmitter::fetchAhead(Value iteration, int64_t bytes) {
   constexpr int64_t least = 8 * 1024, most = 64 * 1024;
-  int64_t group = weights.stride * weights.count;
+  if (weights.firsts.size() > 1 && weights.each == 1)
+    return; // the hardware follows these
+  int64_t group = weights.stride * weights.each;
   if (group > most)
     return; // every row is a long stream of its own
   int64_t distance = llvm::alignTo(least, group);
-  int64_t each = weights.count * bytes;
-  Value next = f.at(f.element(weights.first, iteration, each), distance);
-  for (int64_t line = 0; line < each; line += 64)
-    f.prefetch(f.at(next, line));
+  int64_t each = weights.each * bytes;
+  for (Value first : weights.firsts) {
+    Value next = f.at(f.element(first, iteration, each), distance);
+    for (int64_t line = 0; line < each; line += 64)
+      f.prefetch(f.at(next, line));
+  }
+}
+
+/// Addresses of every row's element or block `index`, of `bytes` each.
+SmallVector<Value> DotEmitter::rowsAt(Value index, int64_t bytes) {
+  SmallVector<Value> rows;
+  for (Value first : weights.firsts) {
+    Value from = f.element(first, index, bytes);
+    for (int64_t r = 0; r < weights.each; ++r)
+      rows.push_back(f.at(from, r * weights.stride));
+  }
+  return rows;
 }
 
 Value DotEmitter::activation(Value from, int64_t token, int64_t element) {
@@ -71,15 +87,15 @@ void DotEmitter::floatStep(Value at, int64_t offset,
                            SmallVector<Value> &sums) {
   int64_t bytes = weights.stored.getIntOrFloatBitWidth() / 8;
   Value from = f.element(activations.first, at, 4);
-  Value row = f.element(weights.first, at, bytes);
+  SmallVector<Value> rows = rowsAt(at, bytes);
   SmallVector<Value> x;
   for (int64_t token = 0; token < activations.count; ++token)
     x.push_back(activation(from, token, offset));
-  for (int64_t r = 0; r < weights.count; ++r) {
-    Value w = f.loadFloats(f.at(row, r * weights.stride + offset * bytes),
-                           weights.stored, lanes, valid);
+  for (int64_t r = 0; r < weights.count(); ++r) {
+    Value w = f.loadFloats(f.at(rows[r], offset * bytes), weights.stored, lanes,
+                           valid);
     for (int64_t token = 0; token < activations.count; ++token) {
-      Value &sum = sums[token * weights.count + r];
+      Value &sum = sums[token * weights.count() + r];
       sum = f.fma(w, x[token], sum);
     }
   }
@@ -87,7 +103,9 @@ void DotEmitter::floatStep(Value at, int64_t offset,
 
 SmallVector<Value> DotEmitter::accumulateFloats(SmallVector<Value> sums) {
   int64_t whole = weights.columns / lanes;
-  int64_t unroll = std::min<int64_t>(whole, sums.size() <= 8 ? 2 : 1);
+  int64_t unroll = std::min<int64_t>(whole, sums.size() <= 2   ? 4
+                                            : sums.size() <= 8 ? 2
+                                                               : 1);
   int64_t main = unroll ? whole / unroll * unroll : 0;
   if (main)
     sums = f.loop(f.i64(0), f.i64(main * lanes), unroll * lanes, sums,
@@ -111,12 +129,11 @@ void DotEmitter::blockStep(Value index, int64_t offset,
                            SmallVector<Value> &sums) {
   const BlockDecoder &decoder = *weights.decoder;
   Value from = f.element(activations.first, index, decoder.elements * 4);
-  Value first = f.element(weights.first, index, decoder.bytes);
+  SmallVector<Value> rows = rowsAt(index, decoder.bytes);
   int64_t firstElement = offset * decoder.elements;
   SmallVector<DecodedBlock> blocks;
-  for (int64_t r = 0; r < weights.count; ++r)
-    blocks.emplace_back(
-        f, decoder, f.at(first, r * weights.stride + offset * decoder.bytes));
+  for (Value row : rows)
+    blocks.emplace_back(f, decoder, f.at(row, offset * decoder.bytes));
   for (auto [g, group] : llvm::enumerate(decoder.groups)) {
     if (activations.count == 1) {
       SmallVector<Value> x;
@@ -135,19 +152,19 @@ void DotEmitter::blockStep(Value index, int64_t offset,
               lanes);
         return sumX;
       };
-      for (int64_t r = 0; r < weights.count; ++r)
+      for (int64_t r = 0; r < weights.count(); ++r)
         sums[r] = blocks[r].dot(group, sums[r], x, sumOfX);
       continue;
     }
     for (int64_t i = 0; i < group.chunks; ++i) {
       int64_t chunk = group.firstChunk + i;
       SmallVector<Value> w;
-      for (int64_t r = 0; r < weights.count; ++r)
+      for (int64_t r = 0; r < weights.count(); ++r)
         w.push_back(blocks[r].weights(group, chunk));
       for (int64_t token = 0; token < activations.count; ++token) {
         Value x = activation(from, token, firstElement + chunk * lanes);
-        for (int64_t r = 0; r < weights.count; ++r) {
-          Value &sum = sums[token * weights.count + r];
+        for (int64_t r = 0; r < weights.count(); ++r) {
+          Value &sum = sums[token * weights.count() + r];
           sum = f.fma(w[r], x, sum);
         }
       }
@@ -169,7 +186,7 @@ SmallVector<Value> DotEmitter::accumulateBlocks(SmallVector<Value> sums) {
 /// One vector of row sums a token; as many sums as a register has lanes are
 /// reduced at once.
 SmallVector<Value> DotEmitter::transpose(ArrayRef<Value> sums) {
-  int64_t rows = weights.count;
+  int64_t rows = weights.count();
   SmallVector<Value> result;
   for (int64_t token = 0; token < activations.count;) {
     int64_t tokens = llvm::bit_floor(
@@ -185,7 +202,7 @@ SmallVector<Value> DotEmitter::transpose(ArrayRef<Value> sums) {
 SmallVector<Value> cpu::dotRows(KernelFunction &f, const WeightRows &weights,
                                 const ActivationRows &activations) {
   DotEmitter emitter{f, weights, activations, f.variant.lanes};
-  SmallVector<Value> sums(weights.count * activations.count,
+  SmallVector<Value> sums(weights.count() * activations.count,
                           f.f32(0, emitter.lanes));
   sums = weights.decoder ? emitter.accumulateBlocks(std::move(sums))
                          : emitter.accumulateFloats(std::move(sums));

@@ -12,14 +12,17 @@
 
 namespace quipu::cpu {
 
-/// Rows of one weight.
+/// Rows of one weight: equally many from each of some places on, a power of
+/// two and at most the lanes together.
 struct WeightRows {
-  mlir::Value first;           // address of the first row
-  int64_t stride;              // bytes from one row to the next
-  int64_t count;               // a power of two, at most the lanes
-  mlir::Type stored;           // element type
-  const BlockDecoder *decoder; // null for floats
-  int64_t columns;             // K
+  llvm::SmallVector<mlir::Value, 2> firsts; // addresses of first rows
+  int64_t stride;                           // bytes from one row to the next
+  int64_t each;                             // rows from each place on
+  mlir::Type stored;                        // element type
+  const BlockDecoder *decoder;              // null for floats
+  int64_t columns;                          // K
+
+  int64_t count() const { return int64_t(firsts.size()) * each; }
 };
 
 /// Prepared activations of some tokens.
@@ -31,7 +34,7 @@ struct ActivationRows {
 };
 
 /// Sums over K of weight times activation: for each token in order, one vector
-/// with a lane for each row (a scalar for one row).
+/// with a lane for each row (a scalar for one row), place after place.
 llvm::SmallVector<mlir::Value> dotRows(KernelFunction &f,
                                        const WeightRows &weights,
                                        const ActivationRows &activations);

@@ -51,29 +51,51 @@ RowKernel::RowKernel(Operation *op, func::FuncOp kernel,
       columns(cpu::columns(prologue)),
       padded(llvm::alignTo(columns, 2 * variant.lanes)) {}
 
+int64_t RowKernel::streams() const {
+  return isa<kernel::MatvecOp>(op)
+             ? std::max<int64_t>(1, schedule.getRowStreams())
+             : 1;
+}
+
 void RowKernel::rowTiles(Value from, Value to, Value firstToken, Value tokens,
-                         llvm::function_ref<void(const Tile &)> tile) {
+                         llvm::function_ref<void(ArrayRef<Tile>)> body) {
   int64_t before = 0;
   for (const auto &segment : segments) {
     int64_t count = kernel::rowTiles(segment->op, schedule);
     Value first = f.maximum(from, f.i64(before));
     Value last = f.minimum(to, f.i64(before + count));
-    f.loop(first, last, 1, [&](Value rowTile) {
+    auto tileAt = [&](Value rowTile) -> Tile {
       Value couple = f.mul(f.add(rowTile, -before), segment->tileCouples);
       Value couples = f.i64(segment->tileCouples);
       if (segment->couples % segment->tileCouples)
         couples = f.minimum(couples, f.sub(f.i64(segment->couples), couple));
-      tile({*segment, couple, couples, rowTile, firstToken, tokens});
-    });
+      return {*segment, couple, couples, rowTile, firstToken, tokens};
+    };
+    int64_t together = streams();
+    if (segment->op.getCouple() == kernel::Couple::zip)
+      together /= segment->members; // each has a stream of its own
+    if (together > 1) {
+      // Each from a part of the range of its own: parts are streams.
+      Value length = f.maximum(f.sub(last, first), f.i64(0));
+      Value part = f.divide(length, together);
+      f.loop(f.i64(0), part, 1, [&](Value i) {
+        SmallVector<Tile> tiles;
+        for (int64_t t = 0; t < together; ++t)
+          tiles.push_back(tileAt(f.add(first, f.add(f.mul(part, t), i))));
+        body(tiles);
+      });
+      first = f.add(first, f.mul(part, together));
+    }
+    f.loop(first, last, 1, [&](Value rowTile) { body(tileAt(rowTile)); });
     before += count;
   }
 }
 
 void RowKernel::forTiles(llvm::function_ref<void(Value, Value)> prepare,
-                         llvm::function_ref<void(const Tile &)> tile) {
+                         llvm::function_ref<void(ArrayRef<Tile>)> body) {
   if (isa<kernel::MatvecOp>(op)) {
     prepare(f.i64(0), f.i64(1));
-    rowTiles(f.begin(), f.end(), f.i64(0), f.i64(1), tile);
+    rowTiles(f.begin(), f.end(), f.i64(0), f.i64(1), body);
     return;
   }
   auto domain = cast<kernel::MatmulOp>(op).getDomain();
@@ -90,7 +112,7 @@ void RowKernel::forTiles(llvm::function_ref<void(Value, Value)> prepare,
     Value before = f.mul(tokenTile, perTokenTile);
     Value from = f.maximum(f.sub(f.begin(), before), f.i64(0));
     Value to = f.minimum(f.sub(f.end(), before), f.i64(perTokenTile));
-    rowTiles(from, to, token, tokens, tile);
+    rowTiles(from, to, token, tokens, body);
   });
 }
 

@@ -41,9 +41,15 @@ struct RowKernel {
   };
 
   /// Emits the loops over this call's tiles: `prepare` for every token tile
-  /// (first token, tokens), then `tile` for its row tiles.
+  /// (first token, tokens), then `body` for its row tiles, which gets tiles of
+  /// a segment that are to be read together: one, or in a matvec up to
+  /// streams().
   void forTiles(llvm::function_ref<void(mlir::Value, mlir::Value)> prepare,
-                llvm::function_ref<void(const Tile &)> tile);
+                llvm::function_ref<void(llvm::ArrayRef<Tile>)> body);
+
+  /// Streams that a matvec reads floats in at once: row after row of places far
+  /// apart. At most that many tiles come together.
+  int64_t streams() const;
 
   /// Memory for the sums of one token over any tile: floats of a member's
   /// couples with a register of room before and after them.
@@ -59,7 +65,7 @@ struct RowKernel {
 private:
   void rowTiles(mlir::Value from, mlir::Value to, mlir::Value firstToken,
                 mlir::Value tokens,
-                llvm::function_ref<void(const Tile &)> tile);
+                llvm::function_ref<void(llvm::ArrayRef<Tile>)> body);
 };
 
 /// Emits @kernel_merge for a skeleton with an argmax segment: its tiles are

@@ -88,6 +88,15 @@ const BlockDecoder *RowSegment::decoder(int64_t member) {
   return decoders[op.getCouple() == Couple::zip ? member : 0].get();
 }
 
+bool RowSegment::isUniform() {
+  auto stored = [](Value weight) {
+    return cast<RankedTensorType>(weight.getType()).getElementType();
+  };
+  Type first = stored(op.getWeights().front());
+  return llvm::all_of(op.getWeights(),
+                      [&](Value weight) { return stored(weight) == first; });
+}
+
 WeightRows RowSegment::rows(int64_t member, Value &couple, int64_t group) {
   auto type = cast<RankedTensorType>(weight(member).getType());
   int64_t k = type.getDimSize(1);
@@ -104,7 +113,7 @@ WeightRows RowSegment::rows(int64_t member, Value &couple, int64_t group) {
     row = f.add(f.mul(couple, 2), member);
     spacing = 2;
   }
-  return {f.element(f.pointer(weight(member)), row, bytes),
+  return {{f.element(f.pointer(weight(member)), row, bytes)},
           bytes * spacing,
           group,
           type.getElementType(),

@@ -44,6 +44,14 @@ public:
   /// Why the segment has no CPU code; empty if it has.
   std::string unsupported();
 
+  /// Whether rows of all members of a couple are best read in turns: each
+  /// member's rows are then a stream from couple to couple, where those of one
+  /// head (half) would jump over the other members'.
+  bool membersTogether() {
+    return members > 1 && op.getCouple() != kernel::Couple::half;
+  }
+  /// Whether all weights are stored in one type.
+  bool isUniform();
   /// A number of couples, a power of two at most `most`, that starting at a
   /// multiple of itself in any tile stay in one head; their rows are equally
   /// spaced.

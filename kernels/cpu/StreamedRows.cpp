@@ -4,7 +4,8 @@
 //
 //   prepare   activations of the tokens -> scratch (f32), once a token tile
 //   compute   row_unroll rows x token_unroll tokens at a time (DotRows.h);
-//             sums -> scratch, [token][member][couple]
+//             sums -> scratch, [token][member][couple]; one token reads
+//             row_streams tiles or members together
 //   finish    the epilogue of each token over the couples
 //
 // Weights are read once for every token_unroll tokens, and from memory once.
@@ -25,7 +26,7 @@ class Streamed {
 public:
   Streamed(RowKernel &kernel, int64_t maxTokens);
   void prepare(Value firstToken, Value tokens);
-  void compute(const RowKernel::Tile &tile);
+  void compute(ArrayRef<RowKernel::Tile> tiles);
 
 private:
   int64_t tokenFloats() const {
@@ -33,6 +34,13 @@ private:
   }
   void dotMember(const RowKernel::Tile &tile, int64_t member, Value firstToken,
                  int64_t tokens);
+  /// A row of each of `members` of each of `tiles` at a time, for the only
+  /// token.
+  void dotTogether(ArrayRef<RowKernel::Tile> tiles, ArrayRef<int64_t> members);
+  void dotStreams(ArrayRef<RowKernel::Tile> tiles);
+  Value tileSums(int64_t tile) const {
+    return f.at(sums, tile * tokenFloats() * 4);
+  }
 
   RowKernel &kernel;
   KernelFunction &f;
@@ -54,7 +62,8 @@ Streamed::Streamed(RowKernel &kernel, int64_t maxTokens)
   int64_t rows = (maxTokens + unroll - 1) / unroll * unroll;
   activations = f.scratch(rows * kernel.padded * 4);
   scales = f.scratch(rows * 4);
-  sums = f.scratch(rows * tokenFloats() * 4);
+  int64_t tiles = maxTokens == 1 ? kernel.streams() : 1;
+  sums = f.scratch(rows * tiles * tokenFloats() * 4);
 }
 
 void Streamed::prepare(Value firstToken, Value tokens) {
@@ -104,28 +113,76 @@ void Streamed::dotMember(const RowKernel::Tile &tile, int64_t member,
   });
 }
 
-void Streamed::compute(const RowKernel::Tile &tile) {
-  int64_t unroll =
-      std::clamp<int64_t>(kernel.schedule.getTokenUnroll(), 1, maxTokens);
-  for (int64_t member = 0; member < tile.segment.members; ++member) {
-    if (maxTokens == 1)
-      dotMember(tile, member, f.i64(0), 1);
+void Streamed::dotTogether(ArrayRef<RowKernel::Tile> tiles,
+                           ArrayRef<int64_t> members) {
+  const RowKernel::Tile &front = tiles.front();
+  // Rows of floats are longer than a block is wide; of quantized ones several
+  // share what is loaded of the activations.
+  int64_t rowsEach = 1;
+  if (front.segment.decoder(0))
+    rowsEach =
+        front.segment.alignedCouples(kernel.schedule.getRowUnroll() /
+                                     int64_t(tiles.size() * members.size()));
+  f.loop(f.i64(0), front.couples, rowsEach, [&](Value i) {
+    WeightRows all;
+    SmallVector<Value> places;
+    for (auto [t, tile] : llvm::enumerate(tiles))
+      for (int64_t member : members) {
+        Value couple = f.add(tile.firstCouple, i);
+        WeightRows rows = tile.segment.rows(member, couple, rowsEach);
+        if (all.firsts.empty())
+          all = rows;
+        else
+          all.firsts.push_back(rows.firsts.front());
+        Sums to = kernel.sumsAt(tileSums(t), tile.firstCouple);
+        places.push_back(f.element(f.at(to.first, member * to.memberStride * 4),
+                                   f.sub(couple, tile.firstCouple), 4));
+      }
+    Value runs;
+    if (all.decoder && all.decoder->sumElements())
+      runs = runSums[all.decoder->sumElements()];
+    Value results =
+        dotRows(f, all, {activations, kernel.padded * 4, 1, runs}).front();
+    for (auto [n, place] : llvm::enumerate(places))
+      f.store(f.slice(results, n * rowsEach, rowsEach), place, 4);
+  });
+}
+
+/// All rows of `tiles`, for the only token.
+void Streamed::dotStreams(ArrayRef<RowKernel::Tile> tiles) {
+  RowSegment &segment = tiles.front().segment;
+  bool together =
+      segment.membersTogether() && segment.isUniform() && kernel.streams() > 1;
+  if (together)
+    return dotTogether(tiles, llvm::to_vector(llvm::seq(segment.members)));
+  for (int64_t member = 0; member < segment.members; ++member)
+    if (tiles.size() > 1)
+      dotTogether(tiles, member);
     else
-      f.loop(f.i64(0), tile.tokens, unroll,
-             [&](Value token) { dotMember(tile, member, token, unroll); });
-  }
-  auto finish = [&](Value i) {
+      dotMember(tiles.front(), member, f.i64(0), 1);
+}
+
+void Streamed::compute(ArrayRef<RowKernel::Tile> tiles) {
+  const RowKernel::Tile &tile = tiles.front();
+  auto finish = [&](const RowKernel::Tile &tile, Value i, Value memory) {
     Value scale;
     if (hasScale)
       scale = f.load(f.floats(1), f.element(scales, i, 4), 4);
-    Sums tokenSums =
-        kernel.sumsAt(f.element(sums, i, tokenFloats() * 4), tile.firstCouple);
-    kernel.finishToken(tile, f.add(tile.firstToken, i), scale, tokenSums);
+    Value tokenSums = f.element(memory, i, tokenFloats() * 4);
+    kernel.finishToken(tile, f.add(tile.firstToken, i), scale,
+                       kernel.sumsAt(tokenSums, tile.firstCouple));
   };
-  if (maxTokens == 1)
-    finish(f.i64(0));
-  else
-    f.loop(f.i64(0), tile.tokens, 1, finish);
+  if (maxTokens == 1) {
+    dotStreams(tiles);
+    for (auto [t, one] : llvm::enumerate(tiles))
+      finish(one, f.i64(0), tileSums(t));
+    return;
+  }
+  for (int64_t member = 0; member < tile.segment.members; ++member)
+    f.loop(f.i64(0), tile.tokens, unroll,
+           [&](Value token) { dotMember(tile, member, token, unroll); });
+  f.loop(f.i64(0), tile.tokens, 1,
+         [&](Value i) { finish(tile, i, tileSums(0)); });
 }
 
 LogicalResult cpu::emitStreamed(Operation *op, func::FuncOp kernelFunction,
@@ -139,7 +196,7 @@ LogicalResult cpu::emitStreamed(Operation *op, func::FuncOp kernelFunction,
   Streamed streamed(kernel, tokens);
   kernel.forTiles(
       [&](Value first, Value count) { streamed.prepare(first, count); },
-      [&](const RowKernel::Tile &tile) { streamed.compute(tile); });
+      [&](ArrayRef<RowKernel::Tile> tiles) { streamed.compute(tiles); });
   f.finish();
   if (kernel::hasMerge(op))
     emitArgmaxMerge(op, kernelFunction, variant, module);

@@ -19,12 +19,14 @@ using kernel::ScheduleAttr;
 /// results where there are many rows.
 static int64_t matvecRows(Operation *skeleton) {
   int64_t rows = 0;
-  bool allSingle = true;
+  bool allSingle = true, halves = false;
   for (kernel::SegmentOp segment : kernel::getSegments(skeleton)) {
     rows += segment.getOutputs();
     allSingle &= segment.getCouple() == kernel::Couple::single;
+    halves |= segment.getCouple() == kernel::Couple::half;
   }
-  if (rows >= 16384)
+  // Halves of a head of 64: rows that follow each other.
+  if (rows >= 16384 || halves)
     return 64;
   return allSingle && rows <= 2048 ? 16 : 32;
 }
@@ -85,15 +87,17 @@ ScheduleAttr quipu::chooseVariant(Operation *skeleton,
                                   const CpuVariant &variant) {
   ScheduleAttr tiles = kernel::getSchedule(skeleton);
   auto complete = [&](int64_t rowUnroll, int64_t tokenUnroll,
-                      Arithmetic arithmetic) {
-    return ScheduleAttr::get(skeleton->getContext(), tiles.getRowTile(),
-                             tiles.getTokenTile(), tiles.getKvTile(),
-                             variant.lanes, rowUnroll, tokenUnroll, arithmetic);
+                      Arithmetic arithmetic, int64_t rowStreams = 0) {
+    return ScheduleAttr::get(
+        skeleton->getContext(), tiles.getRowTile(), tiles.getTokenTile(),
+        tiles.getKvTile(), variant.lanes, rowUnroll, tokenUnroll, arithmetic,
+        /*threads=*/0, /*kTile=*/0, /*stages=*/0, rowStreams);
   };
   bool wide = variant.registers == 32;
   if (isa<kernel::MatvecOp>(skeleton))
+    // Two long streams are read faster than one, and than rows side by side.
     return complete(wide && !hasLargeBlocks(skeleton) ? 8 : 4, 1,
-                    Arithmetic::f32);
+                    Arithmetic::f32, /*rowStreams=*/2);
   if (isa<kernel::MatmulOp>(skeleton)) {
     // A few tokens: rows x tokens; more: rows x registers of tokens.
     if (tiles.getTokenTile() <= 8)

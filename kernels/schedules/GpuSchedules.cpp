@@ -210,5 +210,6 @@ ScheduleAttr quipu::chooseGpuSchedule(Operation *skeleton, int64_t maxTokens) {
   return ScheduleAttr::get(skeleton->getContext(), sizes.rowTile,
                            sizes.tokenTile, sizes.kvTile, sizes.vector,
                            sizes.rowUnroll, sizes.tokenUnroll, sizes.arithmetic,
-                           sizes.threads, sizes.kTile, sizes.stages);
+                           sizes.threads, sizes.kTile, sizes.stages,
+                           /*rowStreams=*/0);
 }

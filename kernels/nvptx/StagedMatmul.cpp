@@ -25,11 +25,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "kernels/nvptx/StagedMatmul.h"
+
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/BlockDecoder.h"
 #include "kernels/nvptx/Matmul.h"
 #include "kernels/nvptx/TensorCore.h"
-#include "kernels/nvptx/WarpProducts.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
@@ -40,74 +41,6 @@ using namespace mlir;
 using namespace quipu;
 using namespace quipu::gpu;
 using kernel::Arithmetic;
-
-namespace {
-/// Emits the tiles of a matmul whose operands go through shared memory.
-class StagedMatmul {
-public:
-  StagedMatmul(MatmulTiles &tiles);
-
-  LogicalResult check();
-  void emitTile(const MatmulTile &tile);
-
-private:
-  /// A thread's part of the activations of a step: the same elements of K of
-  /// some tokens.
-  struct Lines {
-    Value k;                    // first element, within a step
-    SmallVector<Value> rows;    // addresses
-    SmallVector<Value> tokens;  // in the tile
-    SmallVector<Value> offsets; // of their chunks, in a slot
-    Value lastInside;           // the last token is; null: on all threads
-  };
-  /// A thread's part of the weights of a step.
-  struct Copies {
-    SmallVector<Value> rows;    // addresses
-    SmallVector<Value> offsets; // of the chunk, in a slot
-    Value chunk;                // of every row
-    Value lastInside;           // the last row is; null: on all threads
-  };
-
-  bool direct(RowSegment &segment);
-  Lines placeLines(const MatmulTile &tile);
-  Copies placeCopies(const MatmulTile &tile, int64_t member);
-
-  SmallVector<ActivationRun> loadActivations(const Lines &lines, Value step);
-  void storeActivations(const Lines &lines, ArrayRef<ActivationRun> runs,
-                        Value slot, MutableArrayRef<Value> statistics);
-  /// A chunk of f32 values in the type of products, at `offset` of `slot`.
-  void storeRun(ValueRange values, Value slot, Value offset);
-  void copyWeights(ArrayRef<Copies> copies, Value step);
-  void decodeWeights(const MatmulTile &tile, Value step);
-  void decodeMember(const MatmulTile &tile, int64_t member, Value step);
-
-  SmallVector<Value> emitPipelined(const MatmulTile &tile, const Lines &lines,
-                                   ArrayRef<Value> initial);
-  SmallVector<Value> emitDecoding(const MatmulTile &tile, const Lines &lines,
-                                  ArrayRef<Value> initial);
-  void storeSums(const Lines &lines, ValueRange carried);
-
-  Value weightSlot(Value step) {
-    return f.element(stages, f.modulo(step, slots), weightBytes);
-  }
-  Value activationSlot(Value step) {
-    return f.at(f.element(stages, f.modulo(step, std::min<int64_t>(slots, 2)),
-                          activationBytes),
-                slots * weightBytes);
-  }
-
-  MatmulTiles &tiles;
-  KernelFunction &f;
-  kernel::ScheduleAttr schedule;
-  Arithmetic arithmetic;
-  int64_t depth, slots, steps;
-  StagedRows layout;
-  WarpProducts products;
-  int64_t weightBytes, activationBytes; // of a slot
-  Value stages;                         // weights, then activations; then sums
-  Value statistics;
-};
-} // namespace
 
 StagedMatmul::StagedMatmul(MatmulTiles &tiles)
     : tiles(tiles), f(tiles.f), schedule(tiles.schedule),
@@ -173,7 +106,9 @@ StagedMatmul::Lines StagedMatmul::placeLines(const MatmulTile &tile) {
     lines.rows.push_back(tiles.activationRow(tile, token));
     for (int64_t chunk = 0; chunk < chunks; ++chunk)
       lines.offsets.push_back(
-          layout.offset(f, token, f.add(f.mul(run, chunks), chunk)));
+          first > 0 && together % StagedRows::period == 0
+              ? f.add(lines.offsets[chunk], first * layout.rowBytes())
+              : layout.offset(f, token, f.add(f.mul(run, chunks), chunk)));
   }
   if (schedule.getTokenTile() % together)
     lines.lastInside =
@@ -236,7 +171,10 @@ StagedMatmul::Copies StagedMatmul::placeCopies(const MatmulTile &tile,
     Value couple = f.add(f.divide(f.thread(), layout.chunks()), first);
     copies.rows.push_back(tiles.weightRow(tile, member, couple));
     Value row = f.add(couple, member * tile.couples);
-    copies.offsets.push_back(layout.offset(f, row, copies.chunk));
+    copies.offsets.push_back(
+        first > 0 && together % StagedRows::period == 0
+            ? f.add(copies.offsets[0], first * layout.rowBytes())
+            : layout.offset(f, row, copies.chunk));
     if (first + together > tile.couples)
       copies.lastInside = f.less(couple, f.i32(int32_t(tile.couples)));
   }

@@ -19,6 +19,9 @@ struct StagedRows {
   int64_t depth;
   int64_t bytesEach;
 
+  /// Rows this far apart have their chunks at the same places.
+  static constexpr int64_t period = 8;
+
   int64_t rowBytes() const { return depth * bytesEach; }
   int64_t chunks() const { return rowBytes() / 16; }
   int64_t chunkElements() const { return 16 / bytesEach; }

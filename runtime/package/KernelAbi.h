@@ -54,6 +54,15 @@ struct ImageHeader {
 };
 inline constexpr uint64_t imageMagic = 0x31474d4955504951; // "QIPUIMG1"
 
+// On a GPU a kernel is an entry of the target's PTX, called as the plan's
+// kernel. Its parameters are 64-bit addresses in global memory: one for each
+// pointer of the launch, in order, then that of the step's KernelDims. A block
+// has Kernel::threads threads and scratchBytes of dynamic shared memory. The
+// grid has one dimension and any number of blocks: block b runs tiles b,
+// b + blocks, ... of as many as there are for these dims, so that one launch
+// can be replayed for every step of its bucket. Buffers start at multiples of
+// 256 bytes.
+
 } // namespace quipu
 
 #endif // QUIPU_RUNTIME_PACKAGE_KERNELABI_H

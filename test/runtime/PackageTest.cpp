@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/package/KernelAbi.h"
 #include "runtime/package/PackageFormat.h"
 #include "runtime/package/PackageReader.h"
 #include "runtime/package/PackageWriter.h"
@@ -202,7 +203,8 @@ TEST_F(PackageTest, refusesForeignVersionsByName) {
   auto read = headerFromJson(header, 4096, layout);
   ASSERT_FALSE(read);
   EXPECT_THAT(read.error().message,
-              HasSubstr("abi version: expected 1, found 99"));
+              HasSubstr("abi version: expected " + std::to_string(abiVersion) +
+                        ", found 99"));
 }
 
 struct BadHeader {

@@ -33,6 +33,10 @@ public:
            int64_t total, const UploadProgress &progress)
       : driver(driver), stream(stream), target(target), total(total),
         progress(progress) {}
+  /// Waits for the copies that still read the buffers, as after an error.
+  ~Uploader() { (void)driver.call(driver.streamSynchronize, stream); }
+  Uploader(const Uploader &) = delete;
+  Uploader &operator=(const Uploader &) = delete;
 
   Result<void> prepare(int64_t bytes);
   Result<void> put(int64_t offset, std::span<const std::byte> source);

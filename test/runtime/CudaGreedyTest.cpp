@@ -105,9 +105,9 @@ TEST_F(CudaGreedy, leavesPagesToOtherSequences) {
 }
 
 TEST_F(CudaGreedy, refusesWhatIsNoToken) {
+  int64_t steps = 0; // outlives the engine, whose last steps still count
   auto engine = this->engine();
   ASSERT_TRUE(engine) << engine.error().message;
-  int64_t steps = 0;
   driver.run = [&, run = driver.run](const test::FakeLaunch &launch) {
     cuda::Status status = run(launch);
     if (launch.kernel == "argmax" && ++steps == 5)

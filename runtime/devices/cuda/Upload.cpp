@@ -33,10 +33,6 @@ public:
            int64_t total, const UploadProgress &progress)
       : driver(driver), stream(stream), target(target), total(total),
         progress(progress) {}
-  /// Waits for the copies that still read the buffers, as after an error.
-  ~Uploader() { (void)driver.call(driver.streamSynchronize, stream); }
-  Uploader(const Uploader &) = delete;
-  Uploader &operator=(const Uploader &) = delete;
 
   Result<void> prepare(int64_t bytes);
   Result<void> put(int64_t offset, std::span<const std::byte> source);
@@ -143,6 +139,8 @@ Result<void> upload(const Driver &driver, StreamHandle stream,
     done = uploader.flush();
   // Also after a failure: the buffers must not go while the GPU reads them.
   Result<void> waited = driver.call(driver.streamSynchronize, stream);
+  if (!waited) // it may have failed before it waited
+    (void)driver.call(driver.streamSynchronize, stream);
   return done ? waited : done;
 }
 

@@ -243,8 +243,9 @@ private:
         kvType()};
     auto function = mlir::func::FuncOp::create(
         builder, loc(), "graph", builder.getFunctionType(inputs, {}));
-    function->setAttr(bucketAttrName, BucketAttr::get(builder.getContext(),
-                                                      "any", "logits", 8, 8));
+    function->setAttr(bucketAttrName,
+                      BucketAttr::get(builder.getContext(), "any", "logits", 8,
+                                      8, DeviceKind::cpu));
     mlir::Block *body = function.addEntryBlock();
     builder.setInsertionPointToEnd(body);
     pool[wide] = {body->getArgument(0)};

@@ -7,7 +7,12 @@ the program; lines typed before come back, also in the next conversation.
 
 import os
 import pty
+import signal
 import sys
+
+# What never comes is an error, and no test that never ends.
+signal.signal(signal.SIGALRM, lambda *_: sys.exit("waited for 5 minutes"))
+signal.alarm(300)
 
 model, state = sys.argv[1:]
 

@@ -70,7 +70,8 @@ public:
   //===--- Vectors ---===//
 
   /// Sums of `vectors` (a power of two, at most their lanes, all of one
-  /// type): lane i of the result is the sum of vector i.
+  /// type): lane i of the result is the sum of vector i, added up in an order
+  /// that does not depend on how many vectors there are.
   Value sums(llvm::ArrayRef<Value> vectors);
   /// The columns of the square matrix whose rows are `rows`, 8 or 16 vectors
   /// of as many lanes.

@@ -59,9 +59,11 @@ Value KernelFunction::sums(ArrayRef<Value> vectors) {
   int64_t count = vectors.size(), lanes = lanesOf(vectors.front());
   assert(llvm::isPowerOf2_64(count) && count <= lanes && lanes >= 4 &&
          "a power of two of vectors, at most as many as lanes");
-  if (count == 1)
-    return sum(vectors.front());
   SmallVector<Value> rest(vectors);
+  // Fewer take the steps of four, so that a row's sum does not depend on how
+  // many rows are summed beside it.
+  while (rest.size() < 4)
+    llvm::append_range(rest, SmallVector<Value>(rest));
   for (int step = 0; rest.size() > 1; ++step) {
     SumStep shuffles = sumStep(step, lanes);
     SmallVector<Value> next;
@@ -76,12 +78,12 @@ Value KernelFunction::sums(ArrayRef<Value> vectors) {
     return arith::AddFOp::create(
         b, shuffle(partial, partial, {0, 1, 2, 3, 8, 9, 10, 11}),
         shuffle(partial, partial, {4, 5, 6, 7, 12, 13, 14, 15}));
-  while (lanesOf(partial) > count) {
+  while (lanesOf(partial) > std::max<int64_t>(count, 4)) {
     int64_t half = lanesOf(partial) / 2;
     partial = arith::AddFOp::create(b, slice(partial, 0, half),
                                     slice(partial, half, half));
   }
-  return partial;
+  return slice(partial, 0, count);
 }
 
 SmallVector<Value> KernelFunction::transpose(ArrayRef<Value> rows) {

@@ -45,6 +45,35 @@ function(quipu_test name)
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 endfunction()
 
+# quipu_gpu_kernels(LIBRARY file.cu...): CUDA C++ of the runtime's own, compiled
+# to PTX by clang without a toolkit. A source of LIBRARY includes the text of
+# FOLDER/device/NAME.cu as "FOLDER/device/NAME.ptx.inc", a raw string literal.
+find_program(QUIPU_CUDA_COMPILER clang++-22 REQUIRED)
+function(quipu_gpu_kernels library)
+  foreach(source IN LISTS ARGN)
+    string(REGEX REPLACE "\\.cu$" "" name ${CMAKE_CURRENT_BINARY_DIR}/${source})
+    get_filename_component(folder ${name} DIRECTORY)
+    file(MAKE_DIRECTORY ${folder})
+    # What a driver for CUDA 12.0 takes. No contraction: the host has none.
+    add_custom_command(
+      OUTPUT ${name}.ptx.inc
+      COMMAND ${QUIPU_CUDA_COMPILER} -x cuda --cuda-device-only
+              --cuda-gpu-arch=sm_80 --cuda-feature=+ptx80
+              --cuda-path=/nonexistent -nocudainc -nocudalib -nostdlibinc
+              -ffreestanding -fno-exceptions -ffp-contract=off -O2 -std=c++20
+              -Wall -Wextra -Werror -I${PROJECT_SOURCE_DIR} -S
+              -MD -MF ${name}.d -MT ${name}.ptx.inc -o ${name}.ptx
+              ${CMAKE_CURRENT_SOURCE_DIR}/${source}
+      COMMAND ${CMAKE_COMMAND} -DINPUT=${name}.ptx -DOUTPUT=${name}.ptx.inc
+              -P ${PROJECT_SOURCE_DIR}/cmake/EmbedText.cmake
+      DEPENDS ${source} ${PROJECT_SOURCE_DIR}/cmake/EmbedText.cmake
+      DEPFILE ${name}.d
+      COMMENT "Compiling ${source} to PTX")
+    target_sources(${library} PRIVATE ${name}.ptx.inc)
+  endforeach()
+  target_include_directories(${library} PRIVATE ${PROJECT_BINARY_DIR})
+endfunction()
+
 # quipu_fuzzer(NAME source DEPENDS library...): libFuzzer program over the
 # corpus in test/fuzz/corpus/NAME; ctest runs it for a bounded time.
 function(quipu_fuzzer name)

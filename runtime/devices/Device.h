@@ -12,6 +12,7 @@
 #include "base/Result.h"
 #include "runtime/package/KernelAbi.h"
 #include "runtime/package/Package.h"
+#include "runtime/sampler/Sampler.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -80,17 +81,21 @@ public:
   virtual Result<std::span<const std::byte>>
   output(int64_t bucket, int64_t output, int64_t rows) = 0;
 
-  /// Whether decodeGreedily() can run in `bucket`.
-  virtual bool decodesGreedily(int64_t bucket) const { return false; }
+  /// Whether decodeAhead() can run in `bucket`, choosing tokens as `sampling`
+  /// says; null: the most likely ones.
+  virtual bool decodesAhead(int64_t bucket, const Sampling *sampling) const {
+    return false;
+  }
 
   /// Runs up to `steps` steps of `bucket`, each on the tokens that the one
-  /// before found most likely, without waiting for the host in between. What is
-  /// given is the first step: one token of each sequence, the row of each, and
-  /// pages for all steps. `onTokens` sees what each step found, (T), in order;
-  /// with false no further step is shown, though some may have run.
-  virtual Result<void> decodeGreedily(
+  /// before chose, without waiting for the host in between. What is given is
+  /// the first step: one token of each sequence (of the only one, where
+  /// `sampling` is given), the row of each, and pages for all steps. `onTokens`
+  /// sees what each step chose, (T), in order; with false no further step is
+  /// shown, though some may have run.
+  virtual Result<void> decodeAhead(
       int64_t bucket, const KernelDims &dims, const StepInputs &inputs,
-      int64_t steps,
+      int64_t steps, const Sampling *sampling,
       const std::function<bool(std::span<const int32_t> tokens)> &onTokens) {
     return Error{"this device does not decode by itself"};
   }

@@ -17,6 +17,10 @@
 namespace quipu {
 namespace {
 
+/// Steps that a device decodes ahead in one run: pages for all of them are
+/// taken at once, so not for too many.
+constexpr int64_t mostAhead = 64;
+
 std::string_view entryName(Entry entry) {
   return entry == Entry::logits ? "logits" : "argmax";
 }
@@ -254,6 +258,7 @@ Engine::prefill(Sequence &sequence, std::span<const int32_t> tokens,
 /// one found. Returns whether to go on.
 Result<bool> Engine::decodeAhead(Sequence &sequence, int32_t &token,
                                  int64_t bucket, int64_t steps,
+                                 const Sampling *sampling,
                                  const std::function<bool(int32_t)> &onToken) {
   StepRequest request = {&sequence, {&token, 1}, Rows::last};
   if (Result<void> checked = checkRequests({&request, 1}); !checked)
@@ -270,14 +275,14 @@ Result<bool> Engine::decodeAhead(Sequence &sequence, int32_t &token,
     return reserved.error();
   Batch batch = batchOf({&request, 1}, bucket);
   bool goesOn = true;
-  Result<void> ran = runner->decodeGreedily(
-      bucket, batch.dims, batch.inputs(), steps,
-      [&](std::span<const int32_t> found) {
-        sequence.append({&token, 1});
-        token = found[0];
-        goesOn = onToken(token);
-        return goesOn && token >= 0 && token < vocabSize();
-      });
+  Result<void> ran =
+      runner->decodeAhead(bucket, batch.dims, batch.inputs(), steps, sampling,
+                          [&](std::span<const int32_t> found) {
+                            sequence.append({&token, 1});
+                            token = found[0];
+                            goesOn = onToken(token);
+                            return goesOn && token >= 0 && token < vocabSize();
+                          });
   sequence.truncate(sequence.length()); // gives back pages that were not used
   if (!ran)
     return ran.error();
@@ -287,16 +292,16 @@ Result<bool> Engine::decodeAhead(Sequence &sequence, int32_t &token,
 Result<void>
 Engine::decodeGreedily(Sequence &sequence, int32_t token, int64_t steps,
                        const std::function<bool(int32_t)> &onToken) {
-  // Pages for all of them are taken at once, so not for too many.
-  constexpr int64_t most = 64;
   auto bucket = chooseBucket(Entry::argmax, 1, 1);
   if (!bucket)
     return bucket.error();
   while (steps > 0) {
-    int64_t count = std::min({most, steps, limits.context - sequence.length()});
-    if (runner->decodesGreedily(*bucket) && count > 1) {
+    int64_t count =
+        std::min({mostAhead, steps, limits.context - sequence.length()});
+    if (runner->decodesAhead(*bucket, nullptr) && count > 1) {
       int64_t before = sequence.length();
-      auto goesOn = decodeAhead(sequence, token, *bucket, count, onToken);
+      auto goesOn =
+          decodeAhead(sequence, token, *bucket, count, nullptr, onToken);
       if (!goesOn)
         return goesOn.error();
       if (!*goesOn)
@@ -314,6 +319,24 @@ Engine::decodeGreedily(Sequence &sequence, int32_t token, int64_t steps,
     --steps;
   }
   return {};
+}
+
+bool Engine::drawsTokens(const Sampling &sampling) const {
+  auto bucket = chooseBucket(Entry::logits, 1, 1);
+  return bucket && runner->decodesAhead(*bucket, &sampling);
+}
+
+Result<void>
+Engine::decodeDrawing(Sequence &sequence, int32_t token, int64_t steps,
+                      const Sampling &sampling,
+                      const std::function<bool(int32_t)> &onToken) {
+  auto bucket = chooseBucket(Entry::logits, 1, 1);
+  if (!bucket)
+    return bucket.error();
+  steps = std::min({mostAhead, steps, limits.context - sequence.length()});
+  auto goesOn =
+      decodeAhead(sequence, token, *bucket, steps, &sampling, onToken);
+  return goesOn ? Result<void>() : goesOn.error();
 }
 
 } // namespace quipu

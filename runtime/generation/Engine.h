@@ -98,6 +98,15 @@ public:
   decodeGreedily(Sequence &sequence, int32_t token, int64_t steps,
                  const std::function<bool(int32_t token)> &onToken);
 
+  /// Whether the device can draw tokens by itself as `sampling` says.
+  bool drawsTokens(const Sampling &sampling) const;
+
+  /// As decodeGreedily() where drawsTokens(), each token being drawn as
+  /// `sampling` says; its history ends in `token`. Runs 64 steps at most.
+  Result<void> decodeDrawing(Sequence &sequence, int32_t token, int64_t steps,
+                             const Sampling &sampling,
+                             const std::function<bool(int32_t token)> &onToken);
+
 private:
   Engine() = default;
 
@@ -110,7 +119,7 @@ private:
   Result<void> reserveSlots(std::span<const StepRequest> requests);
   Batch batchOf(std::span<const StepRequest> requests, int64_t bucket) const;
   Result<bool> decodeAhead(Sequence &sequence, int32_t &token, int64_t bucket,
-                           int64_t steps,
+                           int64_t steps, const Sampling *sampling,
                            const std::function<bool(int32_t)> &onToken);
   Result<StepResult> readResult(int64_t bucket, Entry entry, int64_t rows);
 

@@ -37,7 +37,11 @@ private:
   Result<void> check(int32_t token) const;
   Result<int32_t> sample(const StepResult &result);
   Result<void> decodeGreedily();
+  Result<void> decodeDrawing();
+  int64_t stepsLeft() const;
   std::optional<StopReason> accept(int32_t token);
+  bool take(int32_t token, Result<void> &checked,
+            std::optional<StopReason> &reason);
 
   Engine &engine;
   Sequence &sequence;
@@ -111,26 +115,57 @@ std::optional<StopReason> Answer::accept(int32_t token) {
   return std::nullopt;
 }
 
-/// The rest of the answer, after its first token.
-Result<void> Answer::decodeGreedily() {
+/// Takes a token that the device chose by itself; false ends the answer, for
+/// `reason` or an error.
+bool Answer::take(int32_t token, Result<void> &checked,
+                  std::optional<StopReason> &reason) {
+  generation.timings.decodeTokens += 1;
+  if (isCancelled())
+    reason = StopReason::cancelled;
+  else if (checked = check(token); checked)
+    reason = accept(token);
+  return checked && !reason;
+}
+
+/// Steps until the context is full or the answer has all its tokens.
+int64_t Answer::stepsLeft() const {
   int64_t steps = engine.context() - sequence.length();
   if (options.maxTokens >= 0)
     steps = std::min(steps, options.maxTokens -
                                 static_cast<int64_t>(generation.tokens.size()));
+  return steps;
+}
+
+/// The rest of the answer, after its first token.
+Result<void> Answer::decodeGreedily() {
   std::optional<StopReason> reason;
   Result<void> checked;
   Result<void> decoded = engine.decodeGreedily(
-      sequence, history.back(), steps, [&](int32_t token) {
-        generation.timings.decodeTokens += 1;
-        if (isCancelled())
-          reason = StopReason::cancelled;
-        else if (checked = check(token); checked)
-          reason = accept(token);
-        return checked && !reason;
-      });
+      sequence, history.back(), stepsLeft(),
+      [&](int32_t token) { return take(token, checked, reason); });
   if (!decoded || !checked)
     return decoded ? checked : decoded;
   generation.reason = reason.value_or(StopReason::contextFull);
+  return {};
+}
+
+/// As decodeGreedily(), with tokens that the device draws.
+Result<void> Answer::decodeDrawing() {
+  std::optional<StopReason> reason;
+  Result<void> checked;
+  while (!reason) {
+    // A copy: the history grows, and moves, while tokens come.
+    std::vector<int32_t> before = history;
+    Result<void> decoded =
+        engine.decodeDrawing(sequence, history.back(), stepsLeft(),
+                             sampler.sampling(before), [&](int32_t token) {
+                               sampler.skip();
+                               return take(token, checked, reason);
+                             });
+    if (!decoded || !checked)
+      return decoded ? checked : decoded;
+  }
+  generation.reason = *reason;
   return {};
 }
 
@@ -159,9 +194,10 @@ Result<Generation> Answer::run() {
       generation.reason = *reason;
       break;
     }
-    if (entry == Entry::argmax) {
-      if (auto decoded = decodeGreedily(); !decoded)
-        return decoded.error();
+    bool greedy = entry == Entry::argmax;
+    if (greedy || engine.drawsTokens(sampler.sampling(history))) {
+      if (auto done = greedy ? decodeGreedily() : decodeDrawing(); !done)
+        return done.error();
       break;
     }
     StepRequest request = {&sequence, {&history.back(), 1}, Rows::last};

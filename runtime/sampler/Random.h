@@ -8,6 +8,7 @@
 #ifndef QUIPU_RUNTIME_SAMPLER_RANDOM_H
 #define QUIPU_RUNTIME_SAMPLER_RANDOM_H
 
+#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -39,8 +40,10 @@ public:
   /// Uniform in [0, 1), with 53 bits.
   double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
+  const std::array<uint64_t, 4> &words() const { return state; }
+
 private:
-  uint64_t state[4];
+  std::array<uint64_t, 4> state;
 };
 
 } // namespace quipu

@@ -46,6 +46,13 @@ Result<void> check(const SamplerOptions &options);
 /// than any number. Nothing where all are NaN or -inf.
 std::optional<int32_t> argmax(std::span<const float> logits);
 
+/// All that the next tokens of a sequence depend on beside their logits.
+struct Sampling {
+  SamplerOptions options;
+  Random random;
+  std::span<const int32_t> history; // prompt and answer, in order
+};
+
 class Sampler {
 public:
   /// Of options that check() accepts.
@@ -64,6 +71,16 @@ public:
   /// by index), share [0, 1) in proportion to their probabilities.
   std::optional<int32_t> sample(std::span<const float> logits,
                                 std::span<const int32_t> history);
+
+  /// What another needs to draw in place of sample().
+  Sampling sampling(std::span<const int32_t> history) const {
+    return {options, random, history};
+  }
+  /// Follows a draw that another made.
+  void skip() {
+    if (options.temperature > 0)
+      random.next();
+  }
 
 private:
   struct Candidate {

@@ -72,7 +72,7 @@ CudaDevice::create(std::shared_ptr<const OpenGpu> gpu, const Package &package,
   if (done)
     done = device->bind(layout);
   if (done)
-    done = device->prepareGreedy();
+    done = device->prepareAhead();
   if (done)
     done = upload(device->driver, device->stream.get(), parameters, layout,
                   device->parameters.get(), options.progress);
@@ -348,41 +348,67 @@ CudaDevice::output(int64_t bucket, int64_t output, int64_t rows) {
   return std::span<const std::byte>(kept.data(), static_cast<size_t>(bytes));
 }
 
-Result<void> CudaDevice::prepareGreedy() {
+Result<void> CudaDevice::prepareAhead() {
   int64_t tokens = 0;
-  for (const plan::Bucket &bucket : plan.buckets)
-    if (bucket.device == kind() && greedyOutput(bucket) >= 0)
+  bool hasLogits = false;
+  for (const plan::Bucket &bucket : plan.buckets) {
+    if (bucket.device != kind())
+      continue;
+    bool ofLogits = outputToGoOnFrom(bucket, "logits") >= 0;
+    hasLogits |= ofLogits;
+    if (ofLogits || outputToGoOnFrom(bucket, "argmax") >= 0)
       tokens = std::max(tokens, bucket.maxTokens);
+  }
   if (tokens == 0)
     return {};
-  auto made = GreedyDecode::create(*gpu, plan, tokens);
+  auto made = DecodeAhead::create(*gpu, plan, tokens);
   if (!made)
     return made.error();
-  greedy = std::move(*made);
+  ahead = std::move(*made);
+  if (!hasLogits)
+    return {};
+  auto step = SampleStep::create(*gpu, plan.vocabSize, limits.context);
+  if (!step)
+    return step.error();
+  sampling = std::move(*step);
   return {};
 }
 
-bool CudaDevice::decodesGreedily(int64_t bucket) const {
-  return greedy && !profiling && !synchronous &&
-         greedyOutput(plan.buckets[bucket]) >= 0;
+bool CudaDevice::decodesAhead(int64_t bucket, const Sampling *wanted) const {
+  if (!ahead || profiling || synchronous)
+    return false;
+  const plan::Bucket &planned = plan.buckets[bucket];
+  return wanted ? sampling && SampleStep::canDraw(*wanted) &&
+                      outputToGoOnFrom(planned, "logits") >= 0
+                : outputToGoOnFrom(planned, "argmax") >= 0;
 }
 
-Result<void> CudaDevice::decodeGreedily(
+Result<void> CudaDevice::decodeAhead(
     int64_t bucket, const KernelDims &dims, const StepInputs &step,
-    int64_t steps,
+    int64_t steps, const Sampling *wanted,
     const std::function<bool(std::span<const int32_t>)> &onTokens) {
-  assert(decodesGreedily(bucket) && dims.rows == dims.tokens);
+  assert(decodesAhead(bucket, wanted) && dims.rows == dims.tokens);
+  assert((!wanted || dims.rows == 1) && "one sequence is sampled");
   Result<void> done = gpu->context.makeCurrent();
   if (done)
     done = copyInputs(buckets[bucket].inputs, dims, step);
+  if (done && wanted)
+    done = sampling->begin(driver, stream.get(), *wanted);
   if (!done)
     return done;
   const plan::Bucket &planned = plan.buckets[bucket];
-  const plan::Output &output = planned.outputs[greedyOutput(planned)];
-  done = greedy->run(driver, stream.get(),
-                     {buckets[bucket].inputs, inputs.get(),
-                      arena.get() + output.offset, dims.tokens, steps,
-                      [&] { return replay(bucket); }, onTokens});
+  int64_t output = outputToGoOnFrom(planned, wanted ? "logits" : "argmax");
+  DevicePointer found = arena.get() + planned.outputs[output].offset;
+  auto queueStep = [&]() -> Result<void> {
+    Result<void> queued = replay(bucket);
+    if (queued && wanted) // KernelDims are the first of the inputs
+      queued = sampling->queue(driver, stream.get(), found, inputs.get());
+    return queued;
+  };
+  done = ahead->run(driver, stream.get(),
+                    {buckets[bucket].inputs, inputs.get(),
+                     wanted ? sampling->tokens() : found, dims.tokens, steps,
+                     queueStep, onTokens});
   if (!done)
     return Error{"bucket '" + planned.name + "': " + done.error().message};
   return done;

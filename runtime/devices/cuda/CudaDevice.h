@@ -10,9 +10,10 @@
 #define QUIPU_RUNTIME_DEVICES_CUDA_CUDADEVICE_H
 
 #include "runtime/devices/Device.h"
+#include "runtime/devices/cuda/DecodeAhead.h"
 #include "runtime/devices/cuda/GpuCode.h"
-#include "runtime/devices/cuda/GreedyDecode.h"
 #include "runtime/devices/cuda/InputBlock.h"
+#include "runtime/devices/cuda/SampleStep.h"
 #include "runtime/devices/cuda/Upload.h"
 
 #include <memory>
@@ -45,10 +46,10 @@ public:
                    const StepInputs &inputs) override;
   Result<std::span<const std::byte>> output(int64_t bucket, int64_t output,
                                             int64_t rows) override;
-  bool decodesGreedily(int64_t bucket) const override;
-  Result<void> decodeGreedily(
+  bool decodesAhead(int64_t bucket, const Sampling *sampling) const override;
+  Result<void> decodeAhead(
       int64_t bucket, const KernelDims &dims, const StepInputs &inputs,
-      int64_t steps,
+      int64_t steps, const Sampling *sampling,
       const std::function<bool(std::span<const int32_t>)> &onTokens) override;
   Result<void> copyPages(std::span<const PageCopy> copies) override;
   Result<double> copyBytesPerSecond() override;
@@ -77,7 +78,7 @@ private:
         limits(limits), synchronous(options.synchronous) {}
 
   Result<void> allocate();
-  Result<void> prepareGreedy();
+  Result<void> prepareAhead();
   Result<void> bind(const cuda::ParameterLayout &layout);
   Result<BoundLaunch> bind(const plan::Bucket &bucket,
                            const cuda::InputBlock &inputs,
@@ -114,7 +115,8 @@ private:
   int64_t layerBytes = 0;          // keys or values of one layer
   int64_t pageBytes = 0;           // keys or values of one page of one layer
   std::vector<BoundBucket> buckets;
-  std::optional<cuda::GreedyDecode> greedy; // where a bucket can use it
+  std::optional<cuda::DecodeAhead> ahead;   // where a bucket can use it
+  std::optional<cuda::SampleStep> sampling; // the same
 };
 
 } // namespace quipu

@@ -1,4 +1,4 @@
-//===- CudaGreedyTest.cpp - Decoding without the host ---------------------===//
+//===- CudaDecodeAheadTest.cpp - Decoding without the host ----------------===//
 //
 // Answers that the fake GPU writes by itself are those of single steps, and a
 // token costs no copy to the GPU.
@@ -17,7 +17,7 @@ using test::fakeGpuPackage;
 using test::fakeNext;
 using testing::HasSubstr;
 
-class CudaGreedy : public test::FakeGpuTest {
+class CudaDecodeAhead : public test::FakeGpuTest {
 protected:
   static GenerationOptions greedy(int64_t maxTokens) {
     GenerationOptions options;
@@ -36,7 +36,7 @@ protected:
   const std::vector<int32_t> prompt = {3, 14, 15, 92, 65, 35};
 };
 
-TEST_F(CudaGreedy, writesAnAnswerWithoutTheHost) {
+TEST_F(CudaDecodeAhead, writesAnAnswerWithoutTheHost) {
   auto engine = this->engine();
   ASSERT_TRUE(engine) << engine.error().message;
   Sequence sequence = engine->newSequence();
@@ -52,7 +52,7 @@ TEST_F(CudaGreedy, writesAnAnswerWithoutTheHost) {
   EXPECT_EQ(driver.calls["cuStreamSynchronize"], 2);
 }
 
-TEST_F(CudaGreedy, fillsTheContext) {
+TEST_F(CudaDecodeAhead, fillsTheContext) {
   EngineOptions options;
   options.context = 100;
   auto engine = this->engine(options);
@@ -65,7 +65,7 @@ TEST_F(CudaGreedy, fillsTheContext) {
   EXPECT_EQ(sequence.length(), 100);
 }
 
-TEST_F(CudaGreedy, endsWhereAStepWouldAndGoesOnFromThere) {
+TEST_F(CudaDecodeAhead, endsWhereAStepWouldAndGoesOnFromThere) {
   auto engine = this->engine();
   ASSERT_TRUE(engine) << engine.error().message;
   Sequence sequence = engine->newSequence();
@@ -86,7 +86,7 @@ TEST_F(CudaGreedy, endsWhereAStepWouldAndGoesOnFromThere) {
   EXPECT_EQ(generation->tokens, expected(longer, 30));
 }
 
-TEST_F(CudaGreedy, leavesPagesToOtherSequences) {
+TEST_F(CudaDecodeAhead, leavesPagesToOtherSequences) {
   EngineOptions options;
   options.context = 64;
   auto engine = this->engine(options); // four pages
@@ -104,7 +104,7 @@ TEST_F(CudaGreedy, leavesPagesToOtherSequences) {
   EXPECT_EQ(b.length(), 16);
 }
 
-TEST_F(CudaGreedy, refusesWhatIsNoToken) {
+TEST_F(CudaDecodeAhead, refusesWhatIsNoToken) {
   int64_t steps = 0; // outlives the engine, whose last steps still count
   auto engine = this->engine();
   ASSERT_TRUE(engine) << engine.error().message;
@@ -120,7 +120,7 @@ TEST_F(CudaGreedy, refusesWhatIsNoToken) {
   EXPECT_THAT(generation.error().message, HasSubstr("are not numbers"));
 }
 
-TEST_F(CudaGreedy, cancelsBetweenTokens) {
+TEST_F(CudaDecodeAhead, cancelsBetweenTokens) {
   auto engine = this->engine();
   ASSERT_TRUE(engine) << engine.error().message;
   Sequence sequence = engine->newSequence();
@@ -136,6 +136,65 @@ TEST_F(CudaGreedy, cancelsBetweenTokens) {
   ASSERT_TRUE(generation) << generation.error().message;
   EXPECT_EQ(generation->tokens, expected(prompt, 9));
   EXPECT_EQ(generation->reason, StopReason::cancelled);
+}
+
+/// Options under which the fake model's answers are not always the likeliest.
+GenerationOptions drawing(int64_t maxTokens) {
+  GenerationOptions options;
+  options.sampler = {.temperature = 40, .topP = 1, .minP = 0, .seed = 3};
+  options.maxTokens = maxTokens;
+  return options;
+}
+
+TEST_F(CudaDecodeAhead, drawsWhatTheHostWouldDraw) {
+  auto engine = this->engine();
+  ASSERT_TRUE(engine) << engine.error().message;
+  Sequence sequence = engine->newSequence();
+  GenerationOptions options = drawing(70);
+  options.sampler.repetitionPenalty = 1.1f;
+  auto onGpu = generate(*engine, sequence, prompt, options);
+  ASSERT_TRUE(onGpu) << onGpu.error().message;
+  // The bias, the prompt, and inputs and state for each 64 steps.
+  EXPECT_EQ(driver.calls["cuMemcpyHtoDAsync"], 1 + 1 + 2 * 2);
+  EXPECT_EQ(driver.calls["cuStreamSynchronize"], 2);
+  EXPECT_EQ(sequence.length(), 6 + 69);
+  EXPECT_NE(onGpu->tokens, expected(prompt, 70));
+
+  ::setenv("QUIPU_CUDA_SYNC", "1", 1); // token by token
+  auto stepping = this->engine();
+  ASSERT_TRUE(stepping) << stepping.error().message;
+  Sequence other = stepping->newSequence();
+  auto onHost = generate(*stepping, other, prompt, options);
+  ASSERT_TRUE(onHost) << onHost.error().message;
+  EXPECT_EQ(onGpu->tokens, onHost->tokens);
+}
+
+TEST_F(CudaDecodeAhead, endsADrawnAnswerWhereAStepWould) {
+  auto engine = this->engine();
+  ASSERT_TRUE(engine) << engine.error().message;
+  Sequence sequence = engine->newSequence();
+  GenerationOptions options = drawing(-1);
+  auto whole = generate(*engine, sequence, prompt, drawing(12));
+  ASSERT_TRUE(whole) << whole.error().message;
+  options.stopIds = {whole->tokens[8]};
+  sequence.truncate(0);
+  auto cut = generate(*engine, sequence, prompt, options);
+  ASSERT_TRUE(cut) << cut.error().message;
+  EXPECT_EQ(cut->reason, StopReason::endOfSequence);
+  auto end = std::find(whole->tokens.begin(), whole->tokens.end(),
+                       options.stopIds.front());
+  EXPECT_EQ(cut->tokens, std::vector<int32_t>(whole->tokens.begin(), end));
+}
+
+TEST_F(CudaDecodeAhead, leavesToTheHostWhatTheKernelDoesNotDraw) {
+  auto engine = this->engine();
+  ASSERT_TRUE(engine) << engine.error().message;
+  Sequence sequence = engine->newSequence();
+  GenerationOptions options = drawing(10);
+  options.sampler.topK = 0;
+  auto generation = generate(*engine, sequence, prompt, options);
+  ASSERT_TRUE(generation) << generation.error().message;
+  EXPECT_EQ(driver.calls["cuMemcpyHtoDAsync"], 1 + 10);
 }
 
 } // namespace

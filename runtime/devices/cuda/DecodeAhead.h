@@ -1,13 +1,13 @@
-//===- GreedyDecode.h - From a step to the next on the GPU ------*- C++ -*-===//
+//===- DecodeAhead.h - From a step to the next on the GPU -------*- C++ -*-===//
 //
-// A kernel of our own takes the most likely tokens into the inputs of the next
-// step, so that steps are queued ahead and none waits for the host. What it
-// reads and writes is a bucket's InputBlock and its argmax.
+// A kernel of our own takes the tokens that a step chose into the inputs of the
+// next, so that steps are queued ahead and none waits for the host. What it
+// reads and writes is a bucket's InputBlock and the tokens.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef QUIPU_RUNTIME_DEVICES_CUDA_GREEDYDECODE_H
-#define QUIPU_RUNTIME_DEVICES_CUDA_GREEDYDECODE_H
+#ifndef QUIPU_RUNTIME_DEVICES_CUDA_DECODEAHEAD_H
+#define QUIPU_RUNTIME_DEVICES_CUDA_DECODEAHEAD_H
 
 #include "runtime/devices/cuda/GpuCode.h"
 #include "runtime/devices/cuda/InputBlock.h"
@@ -15,28 +15,30 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace quipu::cuda {
 
-/// The index of a bucket's output that decoding can go on from, or -1: it must
-/// find the most likely tokens and need no work list.
-int64_t greedyOutput(const plan::Bucket &bucket);
+/// The index of a bucket's output of this name ("argmax", "logits"), or -1
+/// where decoding cannot go on from it: there must be a row for each token, and
+/// no work list.
+int64_t outputToGoOnFrom(const plan::Bucket &bucket, std::string_view name);
 
-class GreedyDecode {
+class DecodeAhead {
 public:
   /// For buckets of at most `maxTokens` tokens.
-  static Result<GreedyDecode> create(const OpenGpu &gpu, const plan::Plan &plan,
-                                     int64_t maxTokens);
+  static Result<DecodeAhead> create(const OpenGpu &gpu, const plan::Plan &plan,
+                                    int64_t maxTokens);
 
   /// One bucket's run of steps.
   struct Run {
     const InputBlock &block;
     DevicePointer inputs; // that the block lies at
-    DevicePointer argmax; // i32 (R)
+    DevicePointer chosen; // i32 (R): tokens of the step
     int64_t tokens;       // T, and R
     int64_t steps;
-    std::function<Result<void>()> queueStep; // the bucket's launches
+    std::function<Result<void>()> queueStep; // up to the chosen tokens
     /// Sees what each step found, i32 (T); false ends the run.
     std::function<bool(std::span<const int32_t>)> onTokens;
   };
@@ -47,7 +49,7 @@ public:
   Result<void> run(const Driver &driver, StreamHandle stream, const Run &run);
 
 private:
-  explicit GreedyDecode(GpuCode code) : code(std::move(code)) {}
+  explicit DecodeAhead(GpuCode code) : code(std::move(code)) {}
   Result<void> queue(const Driver &driver, StreamHandle stream, const Run &run,
                      int64_t step);
 
@@ -65,4 +67,4 @@ private:
 
 } // namespace quipu::cuda
 
-#endif // QUIPU_RUNTIME_DEVICES_CUDA_GREEDYDECODE_H
+#endif // QUIPU_RUNTIME_DEVICES_CUDA_DECODEAHEAD_H

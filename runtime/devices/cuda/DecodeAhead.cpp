@@ -1,11 +1,11 @@
-//===- GreedyDecode.cpp - From a step to the next on the GPU --------------===//
+//===- DecodeAhead.cpp - From a step to the next on the GPU ---------------===//
 //
-// For each step the stream gets the bucket's graph, the advance kernel, a copy
-// of what was found, and an event that the host waits for.
+// For each step the stream gets what chooses its tokens, the advance kernel, a
+// copy of the tokens, and an event that the host waits for.
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/devices/cuda/GreedyDecode.h"
+#include "runtime/devices/cuda/DecodeAhead.h"
 
 #include "runtime/devices/cuda/AdvanceKernel.h"
 
@@ -13,55 +13,55 @@
 
 namespace quipu::cuda {
 
-int64_t greedyOutput(const plan::Bucket &bucket) {
-  if (bucket.entry != "argmax" || bucket.queryTile != 0 ||
+int64_t outputToGoOnFrom(const plan::Bucket &bucket, std::string_view name) {
+  if (bucket.entry != name || bucket.queryTile != 0 ||
       bucket.maxRows < bucket.maxTokens)
     return -1;
   for (size_t i = 0; i < bucket.outputs.size(); ++i)
-    if (bucket.outputs[i].name == "argmax")
+    if (bucket.outputs[i].name == name)
       return static_cast<int64_t>(i);
   return -1;
 }
 
-Result<GreedyDecode> GreedyDecode::create(const OpenGpu &gpu,
-                                          const plan::Plan &plan,
-                                          int64_t maxTokens) {
+Result<DecodeAhead> DecodeAhead::create(const OpenGpu &gpu,
+                                        const plan::Plan &plan,
+                                        int64_t maxTokens) {
   const Driver &driver = *gpu.driver;
-  auto code = GpuCode::load(gpu, "greedy decoding", advanceKernelPtx);
+  auto code = GpuCode::load(gpu, "decoding ahead", advanceKernelPtx);
   if (!code)
     return code.error();
-  GreedyDecode greedy(std::move(*code));
+  DecodeAhead ahead(std::move(*code));
   auto kernel =
-      greedy.code.kernel(gpu, advanceKernelName, advanceKernelParameters,
-                         advanceKernelThreads, /*sharedBytes=*/0);
+      ahead.code.kernel(gpu, advanceKernelName, advanceKernelParameters,
+                        advanceKernelThreads, /*sharedBytes=*/0);
   if (!kernel)
     return kernel.error();
-  greedy.advance = *kernel;
-  greedy.pageSize = plan.kv.pageSize;
-  greedy.maxSplits = plan.maxSplits;
-  greedy.vocabulary = plan.vocabSize;
-  greedy.maxTokens = maxTokens;
+  ahead.advance = *kernel;
+  ahead.pageSize = plan.kv.pageSize;
+  ahead.maxSplits = plan.maxSplits;
+  ahead.vocabulary = plan.vocabSize;
+  ahead.maxTokens = maxTokens;
   auto found =
       DeviceMemory::allocate(driver, maxTokens * 4, "tokens that were found");
   if (!found)
     return found.error();
-  greedy.found = std::move(*found);
+  ahead.found = std::move(*found);
   auto seen = PinnedMemory::allocate(driver, depth * maxTokens * 4,
                                      "tokens that were found");
   if (!seen)
     return seen.error();
-  greedy.seen = std::move(*seen);
-  for (Event &event : greedy.copied) {
+  ahead.seen = std::move(*seen);
+  for (Event &event : ahead.copied) {
     auto made = Event::create(driver, /*timed=*/false);
     if (!made)
       return made.error();
     event = std::move(*made);
   }
-  return greedy;
+  return ahead;
 }
 
-Result<void> GreedyDecode::queue(const Driver &driver, StreamHandle stream,
-                                 const Run &run, int64_t step) {
+Result<void> DecodeAhead::queue(const Driver &driver, StreamHandle stream,
+                                const Run &run, int64_t step) {
   Result<void> done = run.queueStep();
   if (!done)
     return done;
@@ -76,7 +76,7 @@ Result<void> GreedyDecode::queue(const Driver &driver, StreamHandle stream,
       at(Input::sequences),
       at(Input::pages),
       at(Input::rows),
-      run.argmax,
+      run.chosen,
       run.inputs, // KernelDims
       found.get(),
       static_cast<uint64_t>(pageSize),
@@ -99,8 +99,8 @@ Result<void> GreedyDecode::queue(const Driver &driver, StreamHandle stream,
   return done;
 }
 
-Result<void> GreedyDecode::run(const Driver &driver, StreamHandle stream,
-                               const Run &run) {
+Result<void> DecodeAhead::run(const Driver &driver, StreamHandle stream,
+                              const Run &run) {
   assert(run.tokens <= maxTokens);
   int64_t queued = 0;
   for (int64_t step = 0; step < run.steps; ++step) {

@@ -13,7 +13,8 @@
 // statistic on the way), once for all rows. Nothing is shared between warps.
 // Floor: the bytes of the weights.
 //
-// A quantized row is a block a lane, decoded by its lane.
+// A quantized row is a block a lane, decoded by its lane from shared memory,
+// where the warp has put the row as it is (StagedBlocks.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,7 +25,9 @@
 #include "kernels/nvptx/BlockDecoder.h"
 #include "kernels/nvptx/RowSegment.h"
 #include "kernels/nvptx/Skeletons.h"
+#include "kernels/nvptx/StagedBlocks.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -38,6 +41,7 @@ struct WeightRow {
   Value address;
   Type stored;
   kernel::DecoderOp decoder; // null for float types
+  Value staged;              // its blocks of the step, where it has a decoder
 };
 
 /// Emits the tiles of a matvec.
@@ -55,11 +59,18 @@ private:
   void emitTile(RowSegment &segment, Value rowTile, Value partial);
   SmallVector<WeightRow> rows(RowSegment &segment, Value firstCouple);
   /// Dot products of `rows`, in every lane.
-  SmallVector<Value> dots(ArrayRef<WeightRow> rows);
+  SmallVector<Value> dots(MutableArrayRef<WeightRow> rows);
+  /// `sums` with the products of all of K.
+  SmallVector<Value> addAll(ArrayRef<WeightRow> rows, ValueRange sums);
+  SmallVector<Value> addAllStaged(MutableArrayRef<WeightRow> rows,
+                                  ValueRange sums);
   SmallVector<Value> addProducts(ArrayRef<WeightRow> rows, Value at,
                                  int64_t count, ValueRange sums);
-  /// Elements of K that a lane takes in one step.
-  int64_t laneElements(ArrayRef<WeightRow> rows);
+  /// Elements of K that a lane takes in one step, of rows in these types.
+  int64_t laneElements(ArrayRef<Type> stored);
+  /// The types and decoders of a warp's rows.
+  SmallVector<Type> storedTypes(RowSegment &segment);
+  StagedBlocks stagedBlocks(RowSegment &segment);
   int64_t warpCouples(RowSegment &segment) {
     return std::max<int64_t>(1, schedule.getRowUnroll() / segment.members);
   }
@@ -69,7 +80,9 @@ private:
   kernel::ScheduleAttr schedule;
   std::vector<RowSegment> segments;
   Activations activations;
-  Value token; // 0: the only one
+  Value token;                   // 0: the only one
+  RowSegment *current = nullptr; // whose rows are read
+  Value stagedMemory;            // of this warp, for any segment
 };
 } // namespace
 
@@ -79,11 +92,21 @@ LogicalResult MatvecEmitter::check() {
   return checkSegments(segments);
 }
 
-int64_t MatvecEmitter::laneElements(ArrayRef<WeightRow> rows) {
+SmallVector<Type> MatvecEmitter::storedTypes(RowSegment &segment) {
+  SmallVector<Type> stored;
+  for (int64_t i = 0; i < warpCouples(segment); ++i)
+    for (int64_t member = 0; member < segment.members; ++member) {
+      Type type = segment.weight(member).getType();
+      stored.push_back(cast<RankedTensorType>(type).getElementType());
+    }
+  return stored;
+}
+
+int64_t MatvecEmitter::laneElements(ArrayRef<Type> stored) {
   int64_t elements = 1;
-  for (const WeightRow &row : rows) {
-    ElementType type = *llama::elementType(row.stored);
-    int64_t own = row.decoder
+  for (Type each : stored) {
+    ElementType type = *llama::elementType(each);
+    int64_t own = quipu::blockElements(type) > 1
                       ? quipu::blockElements(type)
                       : schedule.getVector() * 2 / int64_t(rowBytes(type, 1));
     elements = std::max(elements, own);
@@ -92,6 +115,15 @@ int64_t MatvecEmitter::laneElements(ArrayRef<WeightRow> rows) {
   while (activations.columns % elements)
     elements /= 2;
   return elements;
+}
+
+StagedBlocks MatvecEmitter::stagedBlocks(RowSegment &segment) {
+  SmallVector<kernel::DecoderOp> decoders;
+  for (int64_t i = 0; i < warpCouples(segment); ++i)
+    for (int64_t member = 0; member < segment.members; ++member)
+      decoders.push_back(segment.decoder(member));
+  return StagedBlocks(f, decoders, activations.columns,
+                      laneElements(storedTypes(segment)) * warpThreads);
 }
 
 SmallVector<WeightRow> MatvecEmitter::rows(RowSegment &segment,
@@ -108,7 +140,9 @@ SmallVector<WeightRow> MatvecEmitter::rows(RowSegment &segment,
                                activations.columns);
       result.push_back(
           {f.element(f.pointer(weight), segment.row(member, couple), bytes),
-           type.getElementType(), segment.decoder(member)});
+           type.getElementType(),
+           segment.decoder(member),
+           {}});
     }
   return result;
 }
@@ -139,10 +173,10 @@ WeightElements::WeightElements(KernelFunction &f, const WeightRow &row,
     from = f.element(row.address, at, row.stored.getIntOrFloatBitWidth() / 8);
     return;
   }
-  int64_t block = blockElements(*llama::elementType(row.stored));
-  Value index = f.divide(at, block);
-  for (int64_t i = 0; i < count / block; ++i)
-    blocks.emplace_back(f, row.decoder, row.address, f.add(index, i));
+  int64_t each = count / blockElements(*llama::elementType(row.stored));
+  Value index = f.mul(f.lane(), each);
+  for (int64_t i = 0; i < each; ++i)
+    blocks.emplace_back(f, row.decoder, row.staged, f.add(index, i));
 }
 
 SmallVector<Value> WeightElements::load(int64_t first, int64_t count) {
@@ -189,15 +223,57 @@ SmallVector<Value> MatvecEmitter::addProducts(ArrayRef<WeightRow> rows,
   return next;
 }
 
-SmallVector<Value> MatvecEmitter::dots(ArrayRef<WeightRow> rows) {
-  int64_t each = laneElements(rows), step = each * warpThreads;
-  SmallVector<Value> sums(rows.size() + activations.hasStatistic(),
-                          f.f32(0.0f));
-  Value first = f.mul(f.lane(), each);
-  sums = f.loop(first, f.i32(int32_t(activations.columns)), step, sums,
-                [&](Value at, ValueRange carried) {
+SmallVector<Value> MatvecEmitter::addAll(ArrayRef<WeightRow> rows,
+                                         ValueRange sums) {
+  int64_t each = laneElements(storedTypes(*current));
+  return f.loop(f.mul(f.lane(), each), f.i32(int32_t(activations.columns)),
+                each * warpThreads, sums, [&](Value at, ValueRange carried) {
                   return addProducts(rows, at, each, carried);
                 });
+}
+
+/// The lanes take every step together, because they copy for each other; past
+/// the end of K some have nothing to add.
+SmallVector<Value> MatvecEmitter::addAllStaged(MutableArrayRef<WeightRow> rows,
+                                               ValueRange sums) {
+  int64_t each = laneElements(storedTypes(*current));
+  StagedBlocks blocks = stagedBlocks(*current);
+  SmallVector<Value> addresses;
+  for (const WeightRow &row : rows)
+    addresses.push_back(row.address);
+  blocks.begin(stagedMemory, addresses);
+  Value steps = f.i32(int32_t(blocks.steps()));
+  return f.loop(f.i32(0), steps, 1, sums, [&](Value step, ValueRange carried) {
+    blocks.await(step);
+    for (auto [index, row] : llvm::enumerate(rows))
+      if (row.decoder)
+        row.staged = blocks.row(int64_t(index), step);
+    Value at = f.mul(f.add(f.mul(step, warpThreads), f.lane()), each);
+    SmallVector<Value> next;
+    if (activations.columns % (each * warpThreads) == 0) {
+      next = addProducts(rows, at, each, carried);
+    } else {
+      Value inside = f.less(at, f.i32(int32_t(activations.columns)));
+      auto choice = scf::IfOp::create(f.b, carried.getTypes(), inside,
+                                      /*withElseRegion=*/true);
+      OpBuilder::InsertionGuard guard(f.b);
+      f.b.setInsertionPointToStart(&choice.getThenRegion().front());
+      scf::YieldOp::create(f.b, addProducts(rows, at, each, carried));
+      f.b.setInsertionPointToStart(&choice.getElseRegion().front());
+      scf::YieldOp::create(f.b, carried);
+      next.assign(choice.getResults().begin(), choice.getResults().end());
+    }
+    blocks.release();
+    return next;
+  });
+}
+
+SmallVector<Value> MatvecEmitter::dots(MutableArrayRef<WeightRow> rows) {
+  SmallVector<Value> sums(rows.size() + activations.hasStatistic(),
+                          f.f32(0.0f));
+  bool isStaged =
+      llvm::any_of(rows, [](const WeightRow &row) { return row.decoder; });
+  sums = isStaged ? addAllStaged(rows, sums) : addAll(rows, sums);
   for (Value &sum : sums)
     sum = f.sumOverLanes(sum);
   if (activations.hasStatistic()) {
@@ -224,6 +300,7 @@ static Value pick(KernelFunction &f, ArrayRef<Value> values, Value index) {
 /// tile.
 void MatvecEmitter::emitTile(RowSegment &segment, Value rowTile,
                              Value partial) {
+  current = &segment;
   int64_t each = warpCouples(segment);
   int64_t inTile = kernel::tileCouples(segment.op, schedule);
   bool argmax = segment.op.getDestination() == Destination::argmax;
@@ -236,7 +313,8 @@ void MatvecEmitter::emitTile(RowSegment &segment, Value rowTile,
   best = f.loop(
       f.add(first, f.mul(f.warp(), each)), end, each * f.warps(), best,
       [&](Value from, ValueRange carried) -> SmallVector<Value> {
-        SmallVector<Value> sums = dots(rows(segment, from));
+        SmallVector<WeightRow> ofWarp = rows(segment, from);
+        SmallVector<Value> sums = dots(ofWarp);
         SmallVector<Value> y;
         for (int64_t member = 0; member < segment.members; ++member) {
           SmallVector<Value> ofMember;
@@ -273,6 +351,11 @@ void MatvecEmitter::emitTile(RowSegment &segment, Value rowTile,
 
 void MatvecEmitter::emit() {
   token = f.i32(0);
+  int64_t staged = 0;
+  for (RowSegment &segment : segments)
+    staged = std::max(staged, stagedBlocks(segment).bytes());
+  if (staged)
+    stagedMemory = f.element(f.shared(f.warps() * staged), f.warp(), staged);
   Value tiles = f.i32(int32_t(kernel::rowTiles(op)));
   f.forTiles(tiles, [&](Value tile) {
     int64_t before = 0;

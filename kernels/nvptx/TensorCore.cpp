@@ -79,9 +79,10 @@ SmallVector<Value> quipu::gpu::loadMatrices(KernelFunction &f, Value address,
 }
 
 void quipu::gpu::copyAsync(KernelFunction &f, Value shared, Value global,
-                           Value bytes) {
-  NVVM::CpAsyncOp::create(f.b, shared, global, 16,
-                          NVVM::LoadCacheModifierKind::CG, bytes);
+                           Value bytes, int64_t width) {
+  auto cache = width == 16 ? NVVM::LoadCacheModifierKind::CG
+                           : NVVM::LoadCacheModifierKind::CA;
+  NVVM::CpAsyncOp::create(f.b, shared, global, uint32_t(width), cache, bytes);
 }
 
 void quipu::gpu::commitCopies(KernelFunction &f) {

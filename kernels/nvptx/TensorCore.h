@@ -39,10 +39,11 @@ llvm::SmallVector<mlir::Value> multiply(KernelFunction &f,
 llvm::SmallVector<mlir::Value>
 loadMatrices(KernelFunction &f, mlir::Value address, bool transposed = false);
 
-/// Starts copying 16 aligned bytes to shared memory, past the first cache. With
-/// `bytes` (i32, at most 16), only so many are read and zeros follow them.
+/// Starts copying `width` aligned bytes (4, 8 or 16) to shared memory; 16 go
+/// past the first cache. With `bytes` (i32, at most 16), only so many are read
+/// and zeros follow them.
 void copyAsync(KernelFunction &f, mlir::Value shared, mlir::Value global,
-               mlir::Value bytes = {});
+               mlir::Value bytes = {}, int64_t width = 16);
 /// Closes a group of copies of this thread, which may be empty.
 void commitCopies(KernelFunction &f);
 /// Waits until at most the last `pending` groups of this thread are not done.

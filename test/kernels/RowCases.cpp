@@ -92,12 +92,14 @@ func.func @f(%x: tensor<?x64xf32>, %g: tensor<64xf32>, %wq: tensor<{1}x64xf16>, 
       .str();
 }
 
-std::string test::gated(const std::string &skeleton, int64_t n) {
+static std::string gatedOf(const std::string &skeleton, int64_t n, int64_t k,
+                           const std::string &gate, const std::string &up,
+                           const std::string &decoders) {
   return formatv(R"(
-func.func @f(%x: tensor<?x96xf32>, %g: tensor<{0}x96x!llama.q4_1>, %u: tensor<{0}x96xf16>) -> tensor<?x{0}xf32> {{
+func.func @f(%x: tensor<?x{2}xf32>, %g: tensor<{0}x{2}x{3}>, %u: tensor<{0}x{2}x{4}>) -> tensor<?x{0}xf32> {{
   %y = kernel.{1} "gate_up" tokens -> tensor<?x{0}xf32> {{
-    kernel.prologue %x : tensor<?x96xf32>
-    kernel.segment zip into result weights(%g, %u : tensor<{0}x96x!llama.q4_1>, tensor<{0}x96xf16>) decoders [@q4_1, unit] {{
+    kernel.prologue %x : tensor<?x{2}xf32>
+    kernel.segment zip into result weights(%g, %u : tensor<{0}x{2}x{3}>, tensor<{0}x{2}x{4}>) decoders [{5}] {{
     ^bb0(%a: f32, %b: f32):
       %c1 = arith.constant 1.0 : f32
       %q = arith.mulf %a, %a : f32
@@ -109,8 +111,19 @@ func.func @f(%x: tensor<?x96xf32>, %g: tensor<{0}x96x!llama.q4_1>, %u: tensor<{0
   }
   return %y : tensor<?x{0}xf32>
 })",
-                 n, skeleton)
+                 n, skeleton, k, gate, up, decoders)
       .str();
+}
+
+std::string test::gated(const std::string &skeleton, int64_t n) {
+  return gatedOf(skeleton, n, 96, "!llama.q4_1", "f16", "@q4_1, unit");
+}
+
+std::string test::gatedQuantized(const std::string &skeleton,
+                                 const std::string &type, int64_t n,
+                                 int64_t k) {
+  std::string stored = "!llama." + type;
+  return gatedOf(skeleton, n, k, stored, stored, "@" + type + ", @" + type);
 }
 
 std::string test::largest(const std::string &skeleton, int64_t n) {

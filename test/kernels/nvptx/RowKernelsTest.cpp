@@ -33,6 +33,24 @@ TEST(GpuRowKernels, MatvecHandlesRowsAndColumnsLeftOver) {
           << type << " " << n << "x" << k;
 }
 
+// Rows of one step and of several, that end inside one, and that are aligned to
+// 2 bytes alone.
+TEST(GpuRowKernels, MatvecStagesQuantizedRows) {
+  const std::pair<const char *, int64_t> rows[] = {
+      {"q8_0", 32},   {"q8_0", 96},   {"q4_0", 1056}, {"q4_1", 1280},
+      {"q5_0", 2048}, {"q6_k", 8192}, {"q3_k", 8448}, {"q4_k", 16640}};
+  for (auto [type, k] : rows)
+    EXPECT_LT(
+        error({product("matvec", std::string("!llama.") + type, 7, k, 1)}),
+        1e-5)
+        << type << " " << k;
+}
+
+// Two rows to a warp, of which a block has no room for a second step.
+TEST(GpuRowKernels, MatvecStagesWhatIsTooMuchForTwoSlots) {
+  EXPECT_LT(error({gatedQuantized("matvec", "q6_k", 5, 16384)}), 1e-5);
+}
+
 TEST(GpuRowKernels, MatvecRotatesIntoResultAndCache) {
   const std::pair<int64_t, const char *> caches[] = {
       {6, "f32"}, {24, "f16"}, {64, "bf16"}};

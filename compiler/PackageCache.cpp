@@ -54,7 +54,8 @@ static std::string keyOf(const Model &model, const CompileOptions &options) {
         << tensor.columns;
   key << "\n-O" << options.pipeline.optLevel << ' ' << options.pageSize << ' '
       << options.context << ' '
-      << (options.kvType ? name(*options.kvType) : "auto");
+      << (options.kvType ? name(*options.kvType) : "auto") << ' '
+      << options.pipeline.gemm;
   for (const std::string &fuse : options.pipeline.fuse)
     key << ' ' << fuse;
   for (const std::string &target : options.targets)

@@ -70,7 +70,8 @@ Expected<std::string> quipu::pipelineText(Stage stage,
                            : ("llama-fuse-" + name).str());
     fusing.push_back("llama-verify-fused");
     passes.push_back(
-        "llama-specialize-buckets{devices=" + join(options.devices, ",") + "}");
+        "llama-specialize-buckets{devices=" + join(options.devices, ",") +
+        " gemm=" + options.gemm + "}");
     passes.push_back("func.func(" + join(fusing, ",") + ")");
   }
   if (stage >= Stage::kernel) {

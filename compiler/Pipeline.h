@@ -33,6 +33,8 @@ struct PipelineOptions {
   std::vector<std::string> devices = {"cpu"};
   /// Fusions to add or leave out by name: "+norm", "-rope".
   std::vector<std::string> fuse;
+  /// Who computes linears of many tokens on a GPU: "generated" or "cublas".
+  std::string gemm = "generated";
 };
 
 /// Names of the fusions that `fuse` can name, in the order in which they run.

@@ -256,7 +256,36 @@ Refusal Group::refuseArgmax() {
   return refuseOtherReaders(linear.getResult(0), argmax);
 }
 
-std::optional<std::string> kernel::refuseGroup(ArrayRef<Operation *> group,
-                                               BucketAttr bucket) {
-  return Group(group).refuse(group);
+Refusal kernel::refuseLibraryProduct(LinearOp linear) {
+  if (linear.getNumResults() != 1)
+    return ("it has " + Twine(linear.getNumResults()) +
+            " weights, expected one")
+        .str();
+  if (linear.getBias(0))
+    return "it has a bias";
+  auto weight = cast<FlatSymbolRefAttr>(linear.getWeights()[0]);
+  auto param = SymbolTable::lookupNearestSymbolFrom<ParamOp>(linear, weight);
+  if (!param)
+    return ("there is no " + weight.getValue()).str();
+  Type type = cast<RankedTensorType>(param.getType()).getElementType();
+  if (type.isF32() || type.isF16() || type.isBF16())
+    return std::nullopt;
+  std::string found;
+  llvm::raw_string_ostream(found) << type;
+  return ("expected a weight of f32, f16 or bf16, found " + found);
+}
+
+bool kernel::isLibraryProduct(LinearOp linear, BucketAttr bucket) {
+  return bucket && bucket.getGemm() == Gemm::cublas &&
+         !refuseLibraryProduct(linear);
+}
+
+Refusal kernel::refuseGroup(ArrayRef<Operation *> group, BucketAttr bucket) {
+  if (Refusal refusal = Group(group).refuse(group))
+    return refusal;
+  for (Operation *op : group)
+    if (auto linear = dyn_cast<LinearOp>(op);
+        linear && group.size() > 1 && isLibraryProduct(linear, bucket))
+      return "cuBLAS computes the linear, and nothing beside it";
+  return std::nullopt;
 }

@@ -23,6 +23,14 @@ namespace quipu::kernel {
 std::optional<std::string> refuseGroup(llvm::ArrayRef<mlir::Operation *> group,
                                        llama::BucketAttr bucket);
 
+/// Why a library for linear algebra cannot compute `linear`, as a remark's
+/// text; nothing where it can: one weight of f32, f16 or bf16 and no bias.
+std::optional<std::string> refuseLibraryProduct(llama::LinearOp linear);
+
+/// Whether `linear` is left to a library in a step of `bucket`, which has to
+/// ask for it: then it is a kernel by itself, and nothing is grouped with it.
+bool isLibraryProduct(llama::LinearOp linear, llama::BucketAttr bucket);
+
 } // namespace quipu::kernel
 
 #endif // QUIPU_DIALECTS_KERNEL_SKELETONS_H

@@ -48,6 +48,16 @@ DeviceKind quipu::llama::deviceOf(Operation *function) {
   return bucket ? bucket.getDevice() : DeviceKind::cpu;
 }
 
+LogicalResult BucketAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 StringRef name, StringRef entry,
+                                 int64_t maxTokens, int64_t maxRows,
+                                 DeviceKind device, Gemm gemm) {
+  if (gemm == Gemm::cublas && device != DeviceKind::gpu)
+    return emitError() << "expected device gpu with gemm cublas, found "
+                       << stringifyDeviceKind(device);
+  return success();
+}
+
 LogicalResult KvType::verify(function_ref<InFlightDiagnostic()> emitError,
                              int64_t heads, int64_t headDim, int64_t pageSize,
                              Type elementType) {

@@ -68,16 +68,22 @@ def Llama_Bucket : AttrDef<Llama_Dialect, "Bucket"> {
   let summary = "bounds under which a clone of the step runs";
   let description = [{
     The step is compiled for T <= max_tokens and R <= max_rows, for one entry
-    (`logits` or `argmax` of the selected rows) and one kind of device.
+    (`logits` or `argmax` of the selected rows) and one kind of device. With
+    `gemm = cublas`, on a GPU alone, a linear that cuBLAS can compute stays a
+    kernel by itself (kernel::refuseLibraryProduct says which).
   }];
   let parameters = (ins StringRefParameter<>:$name, StringRefParameter<>:$entry,
                         "int64_t":$maxTokens, "int64_t":$maxRows,
                         DefaultValuedParameter<"::quipu::llama::DeviceKind",
-                            "::quipu::llama::DeviceKind::cpu">:$device);
+                            "::quipu::llama::DeviceKind::cpu">:$device,
+                        DefaultValuedParameter<"::quipu::llama::Gemm",
+                            "::quipu::llama::Gemm::generated">:$gemm);
   let assemblyFormat = [{
     `<` custom<Word>($name) `,` custom<Word>($entry) `,` `max_tokens` `=` $maxTokens
-        `,` `max_rows` `=` $maxRows (`,` `device` `=` $device^)? `>`
+        `,` `max_rows` `=` $maxRows (`,` `device` `=` $device^)?
+        (`,` `gemm` `=` $gemm^)? `>`
   }];
+  let genVerifyDecl = 1;
 }
 
 #endif // QUIPU_DIALECTS_LLAMA_DIALECT_TD

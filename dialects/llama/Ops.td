@@ -20,6 +20,11 @@ def Llama_DeviceKind : I32EnumAttr<"DeviceKind", "the kinds of device that a ste
   let cppNamespace = "::quipu::llama";
 }
 
+def Llama_Gemm : I32EnumAttr<"Gemm", "who computes the products of a step with many tokens", [
+    I32EnumAttrCase<"generated", 0>, I32EnumAttrCase<"cublas", 1>]> {
+  let cppNamespace = "::quipu::llama";
+}
+
 def Llama_PairingAttr : I32EnumAttr<"Pairing", "which elements of a head rotate together", [
     I32EnumAttrCase<"half", 0>, I32EnumAttrCase<"interleaved", 1>]> {
   let cppNamespace = "::quipu::llama";

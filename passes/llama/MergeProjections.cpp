@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/kernel/Skeletons.h"
+#include "passes/llama/FusionGrowth.h"
 #include "passes/llama/Labels.h"
 #include "passes/llama/Passes.h"
 
@@ -62,6 +64,19 @@ static void remarkOnFused(Value input) {
       user->emitRemark() << "llama.linear not merged: it is already in a group";
 }
 
+/// Takes the linears out of `linears` that the bucket leaves to cuBLAS.
+static void leaveToLibrary(SmallVectorImpl<LinearOp> &linears,
+                           BucketAttr bucket) {
+  if (linears.size() < 2)
+    return;
+  llvm::erase_if(linears, [&](LinearOp linear) {
+    bool left = kernel::isLibraryProduct(linear, bucket);
+    if (left)
+      linear.emitRemark() << "llama.linear not merged: cuBLAS computes it";
+    return left;
+  });
+}
+
 namespace {
 
 class MergeProjectionsPass
@@ -73,6 +88,7 @@ class MergeProjectionsPass
     for (auto &[key, linears] : byInput) {
       // The key itself may be gone: a result of linears that merged before.
       remarkOnFused(linears.front().getInput());
+      leaveToLibrary(linears, bucketOf(getOperation()));
       if (linears.size() > 1)
         merge(linears);
     }

@@ -16,6 +16,8 @@ def SpecializeBuckets : Pass<"llama-specialize-buckets", "::mlir::ModuleOp"> {
     Replaces @step, which returns logits, argmax and the KV caches, by a clone
     for every kind of device, bucket (bounds on T and R) and entry. A clone
     returns logits or argmax, then the caches; ops that nothing needs any more are dropped.
+    With `gemm=cublas`, clones for a GPU of more than 8 tokens say so in their
+    bucket, and a remark at each linear that is not for cuBLAS says why.
 
     Precondition: a function @step with those results. Postcondition: every
     function has the attribute llama.bucket; there is no @step.
@@ -39,7 +41,10 @@ def SpecializeBuckets : Pass<"llama-specialize-buckets", "::mlir::ModuleOp"> {
     ListOption<"entries", "entries", "std::string",
                "results of a clone: logits, argmax; both by default">,
     ListOption<"devices", "devices", "std::string",
-               "kinds of device to clone for: cpu, gpu; cpu by default">
+               "kinds of device to clone for: cpu, gpu; cpu by default">,
+    Option<"gemm", "gemm", "std::string", "\"generated\"",
+           "who computes linears of more than 8 tokens on a GPU: generated "
+           "kernels, or cublas where it can">
   ];
 }
 
@@ -53,7 +58,8 @@ def MergeProjections : LlamaFunctionPass<"llama-merge-projections"> {
     Linears that read one value become one linear with all their weights, in
     program order: the input is read and prepared once, and epilogues that need
     two results (rope with kv_append, SwiGLU) become possible. Stored types may
-    differ. Linears that are already in a fusion are left alone, with a remark.
+    differ. Linears that are already in a fusion, or left to cuBLAS by the bucket,
+    are left alone, with a remark.
 
     Before:
     ```mlir

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "dialects/llama/Dialect.h"
+#include "dialects/kernel/Skeletons.h"
 #include "passes/llama/Passes.h"
 
 using namespace mlir;
@@ -13,6 +13,10 @@ using namespace mlir;
 namespace quipu::llama {
 #define GEN_PASS_DEF_SPECIALIZEBUCKETS
 #include "passes/llama/Passes.h.inc"
+
+/// Steps of more tokens than this can be left to cuBLAS: below, linears are
+/// bound by reading weights, which grouping does not make more.
+static constexpr int64_t fewTokens = 8;
 
 /// What @step returns first; the KV caches follow.
 enum : unsigned { logitsResult, argmaxResult, firstKvResult };
@@ -52,6 +56,14 @@ static LogicalResult checkStep(func::FuncOp step) {
   return step.emitError() << "expected @step to return logits, argmax and KV "
                              "caches, found "
                           << step.getFunctionType();
+}
+
+/// Says of the linears of `step` that stay with generated kernels why they do.
+static void remarkOnRefused(func::FuncOp step) {
+  step.walk([](LinearOp linear) {
+    if (auto reason = kernel::refuseLibraryProduct(linear))
+      linear.emitRemark() << "llama.linear not left to cuBLAS: " << *reason;
+  });
 }
 
 namespace {
@@ -108,6 +120,11 @@ private:
         return getOperation().emitError()
                << "expected each entry once, found '" << entry << "' twice";
     }
+    std::optional<Gemm> kind = symbolizeGemm(gemm);
+    if (!kind)
+      return getOperation().emitError()
+             << "expected gemm generated or cublas, found '" << gemm << "'";
+    gemmKind = *kind;
     return readDevices();
   }
 
@@ -134,13 +151,19 @@ private:
     auto clone = cast<func::FuncOp>(builder.clone(*step));
     StringRef suffix = device == DeviceKind::gpu ? "_gpu" : "";
     clone.setName((bounds.name + "_" + entry + suffix).str());
+    bool large = device == DeviceKind::gpu && bounds.maxTokens > fewTokens;
+    Gemm chosen = large ? gemmKind : Gemm::generated;
     clone->setAttr(bucketAttrName,
                    BucketAttr::get(&getContext(), bounds.name, entry,
-                                   bounds.maxTokens, bounds.maxRows, device));
+                                   bounds.maxTokens, bounds.maxRows, device,
+                                   chosen));
     keepEntry(clone, entry);
+    if (chosen == Gemm::cublas)
+      remarkOnRefused(clone);
   }
 
   SmallVector<DeviceKind> deviceKinds;
+  Gemm gemmKind = Gemm::generated;
 };
 
 } // namespace

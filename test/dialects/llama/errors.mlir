@@ -203,3 +203,8 @@ func.func @f() {
   }
   return
 }
+
+// -----
+
+// expected-error @below {{expected device gpu with gemm cublas, found cpu}}
+func.func private @f() attributes {llama.bucket = #llama.bucket<b, logits, max_tokens = 64, max_rows = 1, device = cpu, gemm = cublas>}

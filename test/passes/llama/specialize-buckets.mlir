@@ -3,6 +3,8 @@
 // RUN:   | FileCheck %s --check-prefix=TWO
 // RUN: quipu-opt %s --llama-specialize-buckets="buckets=one:1:1 devices=cpu,gpu" \
 // RUN:   | FileCheck %s --check-prefix=DEVICES
+// RUN: quipu-opt %s --llama-specialize-buckets="buckets=few:8:8,many:9:9 entries=logits devices=cpu,gpu gemm=cublas" \
+// RUN:   | FileCheck %s --check-prefix=GEMM
 
 llama.param @lm_head : tensor<32x64xf32>
 
@@ -41,6 +43,12 @@ llama.param @lm_head : tensor<32x64xf32>
 // DEVICES: func.func @one_logits_gpu(
 // DEVICES-SAME: #llama.bucket<one, logits, max_tokens = 1, max_rows = 1, device = gpu>
 // DEVICES: func.func @one_argmax_gpu(
+
+// cuBLAS is for many tokens on a GPU.
+// GEMM: #llama.bucket<few, logits, max_tokens = 8, max_rows = 8>
+// GEMM: #llama.bucket<many, logits, max_tokens = 9, max_rows = 9>
+// GEMM: #llama.bucket<few, logits, max_tokens = 8, max_rows = 8, device = gpu>
+// GEMM: #llama.bucket<many, logits, max_tokens = 9, max_rows = 9, device = gpu, gemm = cublas>
 func.func @step(%x: tensor<?x64xf32>, %kv: !llama.kv<2, 16, page 64, f16>)
     -> (tensor<?x32xf32>, tensor<?xi32>, !llama.kv<2, 16, page 64, f16>) {
   %logits = llama.linear %x, [@lm_head] : tensor<?x64xf32> -> tensor<?x32xf32>

@@ -115,6 +115,10 @@ exportBucket(planir::BucketOp op, const llvm::StringMap<int64_t> &kernelIndex,
     result.kernel = kernelIndex.lookup(launch.getKernel());
     result.label = launch.getLabel().str();
     result.grid = exportGrid(launch.getGrid());
+    if (planir::ProductAttr product = launch.getProductAttr())
+      result.product = {plan::Grid::Symbol(product.getRows()),
+                        product.getInput(), product.getWeights(),
+                        product.getOutput()};
     for (Attribute argument : launch.getArguments())
       result.arguments.push_back(exportArgument(argument, parameterIndex));
     bucket.launches.push_back(std::move(result));

@@ -62,6 +62,15 @@ LogicalResult FactorAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult ProductAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  Symbol rows, int64_t input, int64_t weights,
+                                  int64_t output) {
+  if (rows != Symbol::tokens && rows != Symbol::rows)
+    return emitError() << "expected a product of tokens or rows, found "
+                       << stringifySymbol(rows);
+  return success();
+}
+
 LogicalResult GridAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t count, ArrayRef<FactorAttr> factors) {
   if (count < 1)

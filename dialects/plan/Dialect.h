@@ -29,6 +29,11 @@ inline constexpr llvm::StringLiteral kvTypeAttrName = "plan.kv";
 inline constexpr llvm::StringLiteral kvLayersAttrName = "plan.kv_layers";
 inline constexpr llvm::StringLiteral maxSplitsAttrName = "plan.max_splits";
 
+/// What a launch of `skeleton`, which is in a function of its own, is as a
+/// product: null where the kernel is not that and no more. Launches pass the
+/// function's operands and then its result.
+ProductAttr productOf(mlir::Operation *skeleton);
+
 } // namespace quipu::planir
 
 #endif // QUIPU_DIALECTS_PLAN_DIALECT_H

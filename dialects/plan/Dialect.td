@@ -87,4 +87,20 @@ def Plan_Grid : Plan_Attr<"Grid", "grid", "tiles of a launch: count times the fa
   let genVerifyDecl = 1;
 }
 
+def Plan_Product : Plan_Attr<"Product", "product", "a launch as a product of matrices"> {
+  let description = [{
+    Y = X W^T for all of the step's tokens or rows: argument `input` is X, f32
+    (M, k); argument `weights` is W, a parameter (n, k) of f32, f16 or bf16;
+    argument `output` is Y, f32 (M, n). The kernel of the launch computes the
+    same; a device that has a library for products may leave it out.
+  }];
+  let parameters = (ins "::quipu::planir::Symbol":$rows, "int64_t":$input,
+                        "int64_t":$weights, "int64_t":$output);
+  let assemblyFormat = [{
+    `<` $rows `,` `input` `=` $input `,` `weights` `=` $weights `,`
+        `output` `=` $output `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
 #endif // QUIPU_DIALECTS_PLAN_DIALECT_TD

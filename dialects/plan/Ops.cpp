@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/kernel/Products.h"
 #include "dialects/kernel/Tiling.h"
 #include "dialects/plan/Dialect.h"
 
@@ -164,6 +165,50 @@ static LogicalResult verifyParameter(LaunchOp launch, ParamAttr parameter,
   return error;
 }
 
+ProductAttr planir::productOf(Operation *skeleton) {
+  std::optional<kernel::PlainProduct> product = kernel::plainProduct(skeleton);
+  if (!product)
+    return {};
+  auto index = [](Value operand) {
+    return int64_t(cast<BlockArgument>(operand).getArgNumber());
+  };
+  bool rows = product->domain == kernel::Domain::rows;
+  return ProductAttr::get(
+      skeleton->getContext(), rows ? Symbol::rows : Symbol::tokens,
+      index(product->input), index(product->weights),
+      skeleton->getParentOfType<func::FuncOp>().getNumArguments());
+}
+
+/// Checks that a launch says of its product what its kernel computes.
+static LogicalResult verifyProduct(LaunchOp launch, Operation *skeleton) {
+  ProductAttr found = launch.getProductAttr();
+  if (!found)
+    return success();
+  ProductAttr expected = productOf(skeleton);
+  if (!expected) {
+    InFlightDiagnostic error = launch.emitOpError();
+    error << "expected a kernel that is a product and no more, found another "
+          << skeleton->getName();
+    error.attachNote(skeleton->getParentOp()->getLoc()) << "the kernel is here";
+    return error;
+  }
+  if (found != expected)
+    return launch.emitOpError()
+           << "states another product than its kernel computes:\n"
+           << "  expected: " << expected << "\n"
+           << "  actual:   " << found;
+  for (int64_t index : {found.getInput(), found.getOutput()})
+    if (!isa<ArenaAttr>(launch.getArguments()[index]))
+      return launch.emitOpError() << "expected argument " << index
+                                  << " of a product in the arena, found "
+                                  << launch.getArguments()[index];
+  if (!isa<ParamAttr>(launch.getArguments()[found.getWeights()]))
+    return launch.emitOpError() << "expected argument " << found.getWeights()
+                                << " of a product to be a parameter, found "
+                                << launch.getArguments()[found.getWeights()];
+  return success();
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
   Operation *skeleton = findSkeleton(*this, tables);
   if (!skeleton)
@@ -201,7 +246,7 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
     if (parameter && failed(verifyParameter(*this, parameter, type, tables)))
       return failure();
   }
-  return success();
+  return verifyProduct(*this, skeleton);
 }
 
 LogicalResult LaunchOp::fold(FoldAdaptor,

@@ -79,16 +79,20 @@ def Plan_LaunchOp : Plan_Op<"launch", [HasParent<"BucketOp">,
     with `_merge`, the same with the same arguments: those of the function, in
     order, a KV cache taking keys, then values; the work list in a prefill; the
     results but KV caches; and partial results, where there is a merge. A factor
-    of `one` folds away.
+    of `one` folds away. With `product`, the launch is also a product of
+    matrices, which the device may compute in its own way.
 
     ```mlir
     plan.launch @matvec_0 "lm_head" [#plan.arena<0>, #plan.param<@w>, #plan.arena<2304>]
-        grid <1536, <rows by 1>>
+        grid <1536, <rows by 1>> product <rows, input = 0, weights = 1, output = 2>
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, StrAttr:$label,
-                       ArrayAttr:$arguments, Plan_Grid:$grid);
-  let assemblyFormat = "$kernel $label $arguments `grid` $grid attr-dict";
+                       ArrayAttr:$arguments, Plan_Grid:$grid,
+                       OptionalAttr<Plan_Product>:$product);
+  let assemblyFormat = [{
+    $kernel $label $arguments `grid` $grid (`product` $product^)? attr-dict
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;
 }

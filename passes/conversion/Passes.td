@@ -53,6 +53,8 @@ def KernelToPlanPass : Pass<"kernel-to-plan", "::mlir::ModuleOp"> {
     Each step function with llama.bucket becomes a plan.bucket. Results live in
     an arena, at offsets chosen by liveness: bytes are reused only by launches
     after the last reader. KV caches become references to the runtime's pages.
+    Where the bucket leaves linears to cuBLAS, the launch of a kernel that is a
+    product of matrices and no more says which of its arguments are what.
 
     Precondition: kernel-outline has run. Postcondition: step functions are gone;
     parameters that launches read are plan.parameter or plan.rope_table.

@@ -75,10 +75,17 @@ json toJson(const Launch &launch) {
   for (const Grid::Factor &factor : launch.grid.factors)
     factors.push_back(
         json::array({nameOf(factor.symbol, symbolNames), factor.divisor}));
-  return {{"kernel", launch.kernel},
-          {"arguments", std::move(arguments)},
-          {"grid", {{"count", launch.grid.count}, {"factors", factors}}},
-          {"label", launch.label}};
+  json written = {
+      {"kernel", launch.kernel},
+      {"arguments", std::move(arguments)},
+      {"grid", {{"count", launch.grid.count}, {"factors", factors}}},
+      {"label", launch.label}};
+  if (const auto &product = launch.product)
+    written["product"] = {{"extent", nameOf(product->extent, symbolNames)},
+                          {"input", product->input},
+                          {"weights", product->weights},
+                          {"output", product->output}};
+  return written;
 }
 
 json toJson(const Bucket &bucket) {
@@ -253,6 +260,64 @@ Argument readArgument(const JsonField &field, const Plan &plan,
   return argument;
 }
 
+/// Checks that (rows, columns) of f32 at `place` lie within the bucket's arena.
+void checkMatrix(const JsonField &field, const Argument &place, int64_t rows,
+                 int64_t columns, const Bucket &bucket) {
+  if (place.kind != Argument::Kind::arena)
+    return field.fail("expected an argument in the arena, found " +
+                      nameOf(place.kind, argumentNames));
+  if (place.index % 16 != 0) // it is read in 16-byte parts
+    return field.fail("expected an offset that is a multiple of 16, found " +
+                      std::to_string(place.index));
+  int64_t bytes = rows * columns * 4; // <= 2^53
+  if (bytes > bucket.arenaBytes - place.index)
+    field.fail("expected " + std::to_string(bytes) + " bytes at " +
+               std::to_string(place.index) + " in an arena of " +
+               std::to_string(bucket.arenaBytes));
+}
+
+/// Reads a product of `launch`, whose arguments are known. Unlike a kernel, a
+/// library is given sizes, so they are checked here.
+Product readProduct(const JsonField &field, const Launch &launch,
+                    const Plan &plan, const Bucket &bucket) {
+  auto last = std::max<int64_t>(int64_t(launch.arguments.size()), 1) - 1;
+  Product product;
+  product.extent = readEnum<Grid::Symbol>(field["extent"], symbolNames);
+  product.input = field["input"].integer(0, last);
+  product.weights = field["weights"].integer(0, last);
+  product.output = field["output"].integer(0, last);
+  if (product.extent != Grid::Symbol::tokens &&
+      product.extent != Grid::Symbol::rows)
+    field["extent"].fail("expected tokens or rows, found " +
+                         nameOf(product.extent, symbolNames));
+  if (launch.arguments.empty()) {
+    field.fail("the launch has no arguments");
+    return product;
+  }
+  const Argument &weights = launch.arguments[product.weights];
+  if (weights.kind != Argument::Kind::parameter || plan.parameters.empty()) {
+    field["weights"].fail("expected a parameter, found " +
+                          nameOf(weights.kind, argumentNames));
+    return product;
+  }
+  const Parameter &parameter = plan.parameters[weights.index];
+  bool isStored = parameter.recipe.kind == Recipe::Kind::identity;
+  if (!isStored || isQuantized(parameter.type) ||
+      parameter.type == ElementType::i32)
+    field["weights"].fail("expected stored f32, f16 or bf16, found " +
+                          (isStored ? std::string(name(parameter.type))
+                                    : std::string("a rope table")));
+  // A library counts in 32 bits.
+  if (std::max(parameter.rows, parameter.columns) >= maxExtent)
+    field["weights"].fail("expected fewer than 2^31 rows and columns");
+  int64_t most = bound(product.extent, plan, bucket);
+  checkMatrix(field["input"], launch.arguments[product.input], most,
+              parameter.columns, bucket);
+  checkMatrix(field["output"], launch.arguments[product.output], most,
+              parameter.rows, bucket);
+  return product;
+}
+
 Launch readLaunch(const JsonField &field, const Plan &plan,
                   const Bucket &bucket) {
   Launch launch;
@@ -270,6 +335,8 @@ Launch readLaunch(const JsonField &field, const Plan &plan,
     launch.arguments.push_back(readArgument(arguments[i], plan, bucket));
   launch.grid = readGrid(field["grid"], plan, bucket);
   launch.label = field["label"].string();
+  if (field.has("product"))
+    launch.product = readProduct(field["product"], launch, plan, bucket);
   return launch;
 }
 

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,15 @@ struct Grid {
   std::vector<Factor> factors;
 };
 
+/// What a launch is beside its kernel: Y = X W^T, of f32 X (M, columns of W)
+/// and f32 Y (M, rows of W) with M the step's tokens or rows. A device that has
+/// a library for products may use it in place of the kernel. X and Y are whole
+/// in the arena; W is a parameter of f32, f16 or bf16 as it is stored.
+struct Product {
+  Grid::Symbol extent;            // M: tokens or rows
+  int64_t input, weights, output; // X, W, Y: into Launch::arguments
+};
+
 /// One kernel over a grid of tiles. Launches of a bucket run in order, each
 /// after all tiles of the one before.
 struct Launch {
@@ -96,6 +106,7 @@ struct Launch {
   std::vector<Argument> arguments;
   Grid grid;
   std::string label; // for reports: "layers.3 qkv"
+  std::optional<Product> product = {};
 };
 
 /// The kinds of device that buckets and kernels are made for. One plan serves

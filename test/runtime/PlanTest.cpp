@@ -114,6 +114,77 @@ const BadPlan badPlans[] = {
 
 INSTANTIATE_TEST_SUITE_P(All, BadPlans, testing::ValuesIn(badPlans));
 
+/// The fake model, with the launch of its logits as a product by the bias.
+plan::Plan planWithProduct() {
+  plan::Plan plan = test::fakePackage()->plan;
+  plan.buckets[0].launches[3].product = {plan::Grid::Symbol::rows, 0, 2, 3};
+  return plan;
+}
+
+TEST(PlanProduct, roundTripsThroughText) {
+  json written = plan::toJson(planWithProduct());
+  auto read = plan::fromJson(json::parse(written.dump()));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(plan::toJson(*read), written);
+  ASSERT_TRUE(read->buckets[0].launches[3].product);
+  EXPECT_EQ(read->buckets[0].launches[3].product->output, 3);
+  EXPECT_FALSE(read->buckets[0].launches[2].product);
+}
+
+class BadProducts : public testing::TestWithParam<BadPlan> {};
+
+TEST_P(BadProducts, areRefused) {
+  json plan = plan::toJson(planWithProduct());
+  json::json_pointer pointer(GetParam().pointer);
+  ASSERT_TRUE(plan.contains(pointer)) << GetParam().pointer;
+  plan[pointer] = GetParam().value;
+  auto read = plan::fromJson(plan);
+  ASSERT_FALSE(read) << GetParam().pointer;
+  EXPECT_THAT(read.error().message, HasSubstr(GetParam().message));
+}
+
+const BadPlan badProducts[] = {
+    {"/buckets/0/launches/3/product", 5, "launches[3].product"},
+    {"/buckets/0/launches/3/product/extent", "splits",
+     "product.extent: expected tokens or rows, found splits"},
+    {"/buckets/0/launches/3/product/input", 4, "product.input: expected an"},
+    {"/buckets/0/launches/3/product/output", -1, "product.output: expected"},
+    {"/buckets/0/launches/3/product/input", 1,
+     "product.input: expected an argument in the arena, found input"},
+    {"/buckets/0/launches/3/product/weights", 0,
+     "product.weights: expected a parameter, found arena"},
+    {"/buckets/0/launches/3/arguments", json::array(),
+     "product.weights: expected an integer from 0 to 0, found 2"},
+    {"/buckets/0/launches/3",
+     {{"kernel", 4},
+      {"arguments", json::array()},
+      {"grid", {{"count", 1}, {"factors", json::array()}}},
+      {"label", ""},
+      {"product",
+       {{"extent", "rows"}, {"input", 0}, {"weights", 0}, {"output", 0}}}},
+     "launches[3].product: the launch has no arguments"},
+    {"/buckets/0/launches/3/arguments/2/1", 1, "f16 or bf16, found a rope"},
+    {"/buckets/0/launches/3/arguments/0/1", 4, "a multiple of 16, found 4"},
+    {"/parameters/0/type", "i32",
+     "expected stored f32, f16 or bf16, found i32"},
+    {"/parameters/0/rows", 2000,
+     "product.output: expected 8000 bytes at 192 in an arena of 3392"},
+    {"/parameters/0/columns", 2000,
+     "product.input: expected 8000 bytes at 128 in an arena of 3392"},
+    {"/parameters/0/rows", int64_t(1) << 31, "fewer than 2^31 rows"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, BadProducts, testing::ValuesIn(badProducts));
+
+TEST(PlanProduct, lacksNothing) {
+  json whole = plan::toJson(planWithProduct());
+  for (const char *member : {"extent", "input", "weights", "output"}) {
+    json plan = whole;
+    plan["buckets"][0]["launches"][3]["product"].erase(member);
+    EXPECT_FALSE(plan::fromJson(plan)) << member;
+  }
+}
+
 TEST(Plan, lacksNothing) {
   json whole = plan::toJson(test::fakePackage()->plan);
   // Every member of every object is required.

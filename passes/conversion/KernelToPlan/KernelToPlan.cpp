@@ -207,14 +207,17 @@ LogicalResult StepPlanner::launch(func::CallOp call) {
   auto label = call->getAttrOfType<StringAttr>("label");
   auto name = FlatSymbolRefAttr::get(context, call.getCallee());
   ArrayAttr argumentsAttr = builder.getArrayAttr(arguments);
+  bool library = bucket.getGemm() == llama::Gemm::cublas;
+  auto product = library ? planir::productOf(skeleton) : planir::ProductAttr();
   planir::LaunchOp::create(builder, call.getLoc(), name, label, argumentsAttr,
-                           grid(skeleton, /*merge=*/false));
+                           grid(skeleton, /*merge=*/false), product);
   if (!merges)
     return success();
   auto mergeName = FlatSymbolRefAttr::get(
       context, (call.getCallee() + kernel::mergeSuffix).str());
   planir::LaunchOp::create(builder, call.getLoc(), mergeName, label,
-                           argumentsAttr, grid(skeleton, /*merge=*/true));
+                           argumentsAttr, grid(skeleton, /*merge=*/true),
+                           planir::ProductAttr());
   return success();
 }
 

@@ -160,3 +160,93 @@ module attributes {plan.kv_layers = 2} {
     plan.output "logits" at 0 columns 8
   }
 }
+
+// -----
+
+func.func @project(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> {
+  %y = kernel.matvec "" tokens -> tensor<?x8xf32> {
+    kernel.prologue %x : tensor<?x8xf32>
+    kernel.segment single into result weights(%w : tensor<8x8xf32>) {
+    ^bb0(%v: f32):
+      kernel.yield %v : f32
+    }
+  }
+  return %y : tensor<?x8xf32>
+}
+plan.parameter @w : tensor<8x8xf32>
+plan.bucket @b "decode" entry "logits" max_tokens 1 max_rows 1 arena 128 {
+  // expected-error @below {{states another product than its kernel computes:}}
+  plan.launch @project "" [#plan.arena<0>, #plan.param<@w>, #plan.arena<64>] grid <1>
+      product <rows, input = 0, weights = 1, output = 2>
+  plan.output "logits" at 0 columns 8
+}
+
+// -----
+
+func.func @project(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> {
+  %y = kernel.matvec "" tokens -> tensor<?x8xf32> {
+    kernel.prologue %x : tensor<?x8xf32>
+    kernel.segment single into result weights(%w : tensor<8x8xf32>) {
+    ^bb0(%v: f32):
+      kernel.yield %v : f32
+    }
+  }
+  return %y : tensor<?x8xf32>
+}
+plan.parameter @w : tensor<8x8xf32>
+plan.bucket @b "decode" entry "logits" max_tokens 1 max_rows 1 arena 128 {
+  // expected-error @below {{expected argument 0 of a product in the arena, found #plan.input<tokens>}}
+  plan.launch @project "" [#plan.input<tokens>, #plan.param<@w>, #plan.arena<64>] grid <1>
+      product <tokens, input = 0, weights = 1, output = 2>
+  plan.output "logits" at 0 columns 8
+}
+
+// -----
+
+func.func @project(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> {
+  %y = kernel.matvec "" tokens -> tensor<?x8xf32> {
+    kernel.prologue %x : tensor<?x8xf32>
+    kernel.segment single into result weights(%w : tensor<8x8xf32>) {
+    ^bb0(%v: f32):
+      kernel.yield %v : f32
+    }
+  }
+  return %y : tensor<?x8xf32>
+}
+plan.parameter @w : tensor<8x8xf32>
+plan.bucket @b "decode" entry "logits" max_tokens 1 max_rows 1 arena 128 {
+  // expected-error @below {{expected argument 1 of a product to be a parameter, found #plan.arena<64>}}
+  plan.launch @project "" [#plan.arena<0>, #plan.arena<64>, #plan.arena<64>] grid <1>
+      product <tokens, input = 0, weights = 1, output = 2>
+  plan.output "logits" at 0 columns 8
+}
+
+// -----
+
+// expected-note @below {{the kernel is here}}
+func.func @project(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> {
+  %y = kernel.matvec "" tokens -> tensor<?x8xf32> {
+    kernel.prologue %x : tensor<?x8xf32>
+    kernel.segment single into result weights(%w : tensor<8x8xf32>) {
+    ^bb0(%v: f32):
+      %n = arith.negf %v : f32
+      kernel.yield %n : f32
+    }
+  }
+  return %y : tensor<?x8xf32>
+}
+plan.parameter @w : tensor<8x8xf32>
+plan.bucket @b "decode" entry "logits" max_tokens 1 max_rows 1 arena 128 {
+  // expected-error @below {{expected a kernel that is a product and no more, found another kernel.matvec}}
+  plan.launch @project "" [#plan.arena<0>, #plan.param<@w>, #plan.arena<64>] grid <1>
+      product <tokens, input = 0, weights = 1, output = 2>
+  plan.output "logits" at 0 columns 8
+}
+
+// -----
+
+plan.bucket @b "decode" entry "logits" max_tokens 1 max_rows 1 arena 128 {
+  // expected-error @below {{expected a product of tokens or rows, found work}}
+  plan.launch @project "" [] grid <1> product <work, input = 0, weights = 1, output = 2>
+  plan.output "logits" at 0 columns 8
+}

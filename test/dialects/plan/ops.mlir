@@ -49,6 +49,15 @@ plan.bucket @decode_logits "decode" entry "logits" max_tokens 1 max_rows 1 arena
   plan.output "logits" at 2304 columns 49152
 }
 
+// A launch that is a product of matrices.
+// CHECK: plan.bucket @batch_logits "batch" entry "logits" max_tokens 1 max_rows 1 arena 198912 {
+// CHECK-NEXT: plan.launch @matvec_0 {{.*}} grid <1536, <rows by 1>> product <rows, input = 0, weights = 1, output = 2>
+plan.bucket @batch_logits "batch" entry "logits" max_tokens 1 max_rows 1 arena 198912 {
+  plan.launch @matvec_0 "lm_head" [#plan.arena<0>, #plan.param<@w>, #plan.arena<2304>]
+      grid <1536, <rows by 1>> product <rows, input = 0, weights = 1, output = 2>
+  plan.output "logits" at 2304 columns 49152
+}
+
 // Every kind of argument and of grid.
 // CHECK: plan.bucket @prefill_logits "prefill" entry "logits" max_tokens 512 max_rows 16 arena 4096 query_tile 16 {
 // CHECK-NEXT: plan.launch @attend "layers.0.attention" [#plan.arena<64>, #plan.keys<0>, #plan.values<0>, #plan.input<positions>, #plan.input<sequences>, #plan.input<pages>, #plan.input<work>, #plan.arena<128>] grid <3, <work by 1>, <tokens by 8>, <rows by 4>, <splits by 1>, <one by 1>>

@@ -1,0 +1,45 @@
+//===- Products.cpp - Kernels that are a product and no more --------------===//
+//
+// Looks at the prologue, then at the one segment.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/kernel/Products.h"
+
+using namespace mlir;
+using namespace quipu;
+using namespace quipu::kernel;
+
+/// Whether activations enter as they are.
+static bool isIdentity(PrologueOp prologue) {
+  return prologue.getMap().empty() && prologue.getStatistic().empty() &&
+         !prologue.getRows() && prologue.getColumns().empty();
+}
+
+/// Whether each output of one weight is stored as it is.
+static bool isIdentity(SegmentOp segment) {
+  if (segment.getCouple() != Couple::single ||
+      segment.getDestination() != Destination::result ||
+      segment.getWeights().size() != 1 || !segment.getElements().empty() ||
+      !segment.getColumns().empty() || !segment.getAngles().empty())
+    return false;
+  Block &epilogue = segment.getEpilogue().front();
+  auto yield = cast<YieldOp>(epilogue.getTerminator());
+  return llvm::equal(yield.getValues(), epilogue.getArguments());
+}
+
+std::optional<PlainProduct> kernel::plainProduct(Operation *skeleton) {
+  if (!isa<MatvecOp, MatmulOp>(skeleton))
+    return std::nullopt;
+  PrologueOp prologue = getPrologue(skeleton);
+  auto segments = llvm::to_vector(getSegments(skeleton));
+  if (!prologue || !isIdentity(prologue) || segments.size() != 1 ||
+      !isIdentity(segments.front()))
+    return std::nullopt;
+  Value weights = segments.front().getWeights().front();
+  if (!isa<FloatType>(
+          cast<RankedTensorType>(weights.getType()).getElementType()))
+    return std::nullopt;
+  return PlainProduct{prologue.getSource(), weights,
+                      skeleton->getAttrOfType<DomainAttr>("domain").getValue()};
+}

@@ -67,7 +67,10 @@ CudaDevice::create(std::shared_ptr<const OpenGpu> gpu, const Package &package,
   if (!memory)
     return memory.error();
   device->parameters = std::move(*memory);
-  done = device->allocate();
+  // Before anything is queued, since a failure takes its modules back at once.
+  done = device->prepareProducts();
+  if (done)
+    done = device->allocate();
   // Before the upload: what cannot be launched is found without the wait.
   if (done)
     done = device->bind(layout);
@@ -180,6 +183,31 @@ CudaDevice::bind(const plan::Bucket &bucket, const InputBlock &block,
   return bound;
 }
 
+/// Lets cuBLAS take over `launch`, which is the last of `bucket` so far.
+void CudaDevice::bindProduct(const plan::Launch &launch,
+                             BoundBucket &bucket) const {
+  const plan::Product &product = *launch.product;
+  std::vector<uint64_t> &addresses = bucket.launches.back().arguments;
+  const plan::Parameter &weights =
+      plan.parameters[launch.arguments[product.weights].index];
+  Gemm gemm = {0,
+               weights.rows,
+               weights.columns,
+               weights.type,
+               addresses[product.input],
+               addresses[product.weights],
+               addresses[product.output]};
+  BoundProduct bound = {product.extent, gemm};
+  // What is rounded stays so while nothing else ran; q, k and v share it.
+  if (bucket.launches.size() > 1)
+    if (const auto &before = bucket.launches.end()[-2].product)
+      bound.sameInput = before->extent == bound.extent &&
+                        before->gemm.x == gemm.x && before->gemm.k == gemm.k &&
+                        before->gemm.type == gemm.type;
+  bucket.launches.back().product = bound;
+  bucket.hasProducts = true;
+}
+
 Result<void> CudaDevice::bind(const ParameterLayout &layout) {
   for (const plan::Bucket &bucket : plan.buckets) {
     BoundBucket &bound = buckets.emplace_back();
@@ -192,13 +220,16 @@ Result<void> CudaDevice::bind(const ParameterLayout &layout) {
       if (!one)
         return one.error();
       bound.launches.push_back(std::move(*one));
+      if (launch.product)
+        bindProduct(launch, bound);
     }
   }
   return {};
 }
 
 std::string CudaDevice::description() const {
-  return code->name() + ", " + gpu->gpu.description();
+  return code->name() + ", " + gpu->gpu.description() +
+         (products ? ", with cuBLAS" : "");
 }
 
 Result<void> CudaDevice::copyInputs(const InputBlock &block,
@@ -216,7 +247,17 @@ Result<void> CudaDevice::copyInputs(const InputBlock &block,
   return driver.call(driver.eventRecord, inputsCopied.get(), stream.get());
 }
 
-Result<void> CudaDevice::launch(const BoundLaunch &launch) {
+Result<void> CudaDevice::launchProduct(const BoundProduct &product,
+                                       const KernelDims &dims) {
+  Gemm gemm = product.gemm;
+  gemm.m = product.extent == plan::Grid::Symbol::rows ? dims.rows : dims.tokens;
+  return products->queue(driver, stream.get(), gemm, product.sameInput);
+}
+
+Result<void> CudaDevice::launch(const BoundLaunch &launch,
+                                const KernelDims &dims) {
+  if (launch.product)
+    return launchProduct(*launch.product, dims);
   std::vector<void *> pointers;
   for (const uint64_t &argument : launch.arguments)
     pointers.push_back(const_cast<uint64_t *>(&argument));
@@ -239,8 +280,9 @@ Result<void> CudaDevice::capture(BoundBucket &bucket) {
       driver.call(driver.streamBeginCapture, stream.get(), captureThreadLocal);
   if (!done)
     return done;
+  assert(!bucket.hasProducts && "what is captured depends on no step's sizes");
   for (size_t i = 0; done && i < bucket.launches.size(); ++i)
-    done = launch(bucket.launches[i]);
+    done = launch(bucket.launches[i], {});
   // Also after a failure: the stream is to be of use again.
   GraphHandle handle = nullptr;
   Result<void> ended =
@@ -268,30 +310,37 @@ Result<void> CudaDevice::replay(int64_t index) {
   return done;
 }
 
-/// Without the graph: a mark before each launch and one at the end.
-Result<void> CudaDevice::runOneByOne(int64_t index) {
+/// Without the graph; while profiling with a mark before each launch and one at
+/// the end.
+Result<void> CudaDevice::runOneByOne(int64_t index, const KernelDims &dims) {
   std::vector<BoundLaunch> &launches = buckets[index].launches;
-  while (marks.size() <= launches.size()) {
+  while (profiling && marks.size() <= launches.size()) {
     auto event = Event::create(driver, /*timed=*/true);
     if (!event)
       return event.error();
     marks.push_back(std::move(*event));
   }
   auto mark = [&](size_t i) {
-    return driver.call(driver.eventRecord, marks[i].get(), stream.get());
+    return profiling
+               ? driver.call(driver.eventRecord, marks[i].get(), stream.get())
+               : Result<void>();
   };
   Result<void> done = mark(0);
   for (size_t i = 0; done && i < launches.size(); ++i) {
-    done = launch(launches[i]);
+    done = launch(launches[i], dims);
     if (done && synchronous)
       done = driver.call(driver.streamSynchronize, stream.get());
     if (!done)
       return launchError(index, i, done.error());
     done = mark(i + 1);
   }
-  if (!done || !profiling)
-    return done;
-  done = driver.call(driver.eventSynchronize, marks[launches.size()].get());
+  return done && profiling ? addTimes(launches) : done;
+}
+
+/// Adds the times between the marks of a run of `launches`.
+Result<void> CudaDevice::addTimes(std::vector<BoundLaunch> &launches) {
+  Result<void> done =
+      driver.call(driver.eventSynchronize, marks[launches.size()].get());
   for (size_t i = 0; done && i < launches.size(); ++i) {
     float milliseconds = 0;
     done = driver.call(driver.eventElapsedTime, &milliseconds, marks[i].get(),
@@ -300,6 +349,16 @@ Result<void> CudaDevice::runOneByOne(int64_t index) {
     launches[i].seconds += milliseconds / 1e3;
   }
   return done;
+}
+
+/// A graph would fix the sizes that cuBLAS is given, and with them the padding
+/// of every step to its bucket's bounds; it also chooses kernels by them. So
+/// buckets with products run launch by launch, with M as the step has it: they
+/// are those of many tokens, where a launch costs little beside its work.
+Result<void> CudaDevice::queue(int64_t bucket, const KernelDims &dims) {
+  if (profiling || synchronous || buckets[bucket].hasProducts)
+    return runOneByOne(bucket, dims);
+  return replay(bucket);
 }
 
 Result<void> CudaDevice::run(int64_t bucket, const KernelDims &dims,
@@ -314,7 +373,7 @@ Result<void> CudaDevice::run(int64_t bucket, const KernelDims &dims,
     done = copyInputs(buckets[bucket].inputs, dims, step);
   if (!done)
     return done;
-  return profiling || synchronous ? runOneByOne(bucket) : replay(bucket);
+  return queue(bucket, dims);
 }
 
 Result<std::span<const std::byte>>
@@ -374,6 +433,17 @@ Result<void> CudaDevice::prepareAhead() {
   return {};
 }
 
+Result<void> CudaDevice::prepareProducts() {
+  std::optional<int64_t> bytes = roundedBytes(plan);
+  if (!bytes)
+    return {};
+  auto made = LibraryProducts::create(*gpu, stream.get(), *bytes);
+  if (!made)
+    return made.error();
+  products = std::move(*made);
+  return {};
+}
+
 bool CudaDevice::decodesAhead(int64_t bucket, const Sampling *wanted) const {
   if (!ahead || profiling || synchronous)
     return false;
@@ -400,7 +470,7 @@ Result<void> CudaDevice::decodeAhead(
   int64_t output = outputToGoOnFrom(planned, wanted ? "logits" : "argmax");
   DevicePointer found = arena.get() + planned.outputs[output].offset;
   auto queueStep = [&]() -> Result<void> {
-    Result<void> queued = replay(bucket);
+    Result<void> queued = queue(bucket, dims);
     if (queued && wanted) // KernelDims are the first of the inputs
       queued = sampling->queue(driver, stream.get(), found, inputs.get());
     return queued;

@@ -2,7 +2,8 @@
 //
 // Everything a step touches lies in device memory at fixed addresses, so that
 // a bucket is one CUDA graph: captured when first run, replayed from then on.
-// A step is one copy of its inputs, one replay, and a copy of its output.
+// A step is one copy of its inputs, one replay, and a copy of its output. Only
+// buckets with products for cuBLAS run launch by launch.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +14,7 @@
 #include "runtime/devices/cuda/DecodeAhead.h"
 #include "runtime/devices/cuda/GpuCode.h"
 #include "runtime/devices/cuda/InputBlock.h"
+#include "runtime/devices/cuda/LibraryProducts.h"
 #include "runtime/devices/cuda/SampleStep.h"
 #include "runtime/devices/cuda/Upload.h"
 
@@ -57,11 +59,18 @@ public:
   std::vector<LaunchTime> launchTimes() const override;
 
 private:
+  /// A launch that cuBLAS takes over.
+  struct BoundProduct {
+    plan::Grid::Symbol extent; // what m is in a step
+    cuda::Gemm gemm;           // m is 0
+    bool sameInput = false;    // as that of the launch before
+  };
   /// A launch with its addresses, of a fixed shape for all steps.
   struct BoundLaunch {
     cuda::GpuKernel kernel;
     unsigned blocks = 0;
     std::vector<uint64_t> arguments; // dims last
+    std::optional<BoundProduct> product;
     int64_t calls = 0;
     double seconds = 0;
   };
@@ -70,6 +79,7 @@ private:
     std::vector<BoundLaunch> launches;
     std::vector<cuda::PinnedMemory> outputs; // by plan::Output, made when asked
     cuda::GraphExec graph;                   // made with the first step
+    bool hasProducts = false;                // and so no graph
   };
 
   CudaDevice(std::shared_ptr<const cuda::OpenGpu> gpu, const Package &package,
@@ -79,20 +89,26 @@ private:
 
   Result<void> allocate();
   Result<void> prepareAhead();
+  Result<void> prepareProducts();
   Result<void> bind(const cuda::ParameterLayout &layout);
   Result<BoundLaunch> bind(const plan::Bucket &bucket,
                            const cuda::InputBlock &inputs,
                            const plan::Launch &launch,
                            const cuda::ParameterLayout &layout);
+  void bindProduct(const plan::Launch &launch, BoundBucket &bucket) const;
   uint64_t address(const plan::Argument &argument,
                    const cuda::InputBlock &inputs,
                    const cuda::ParameterLayout &layout) const;
   Result<void> copyInputs(const cuda::InputBlock &block, const KernelDims &dims,
                           const StepInputs &inputs);
-  Result<void> launch(const BoundLaunch &launch);
+  Result<void> launch(const BoundLaunch &launch, const KernelDims &dims);
+  Result<void> launchProduct(const BoundProduct &product,
+                             const KernelDims &dims);
   Result<void> capture(BoundBucket &bucket);
   Result<void> replay(int64_t bucket);
-  Result<void> runOneByOne(int64_t bucket);
+  Result<void> runOneByOne(int64_t bucket, const KernelDims &dims);
+  Result<void> queue(int64_t bucket, const KernelDims &dims);
+  Result<void> addTimes(std::vector<BoundLaunch> &launches);
   Error launchError(int64_t bucket, size_t launch, const Error &error) const;
 
   std::shared_ptr<const cuda::OpenGpu> gpu; // before what lives in its context
@@ -115,8 +131,9 @@ private:
   int64_t layerBytes = 0;          // keys or values of one layer
   int64_t pageBytes = 0;           // keys or values of one page of one layer
   std::vector<BoundBucket> buckets;
-  std::optional<cuda::DecodeAhead> ahead;   // where a bucket can use it
-  std::optional<cuda::SampleStep> sampling; // the same
+  std::optional<cuda::DecodeAhead> ahead;        // where a bucket can use it
+  std::optional<cuda::SampleStep> sampling;      // the same
+  std::optional<cuda::LibraryProducts> products; // where a launch is one
 };
 
 } // namespace quipu

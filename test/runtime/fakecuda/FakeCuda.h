@@ -1,9 +1,9 @@
 //===- FakeCuda.h - A CUDA driver without a GPU -----------------*- C++ -*-===//
 //
-// A shared library with the driver's symbols that keeps device memory on the
-// host. It is strict where a driver is lenient and as late as a driver may be:
-// work of a stream runs only when something waits for it, so that whoever
-// forgets to wait sees what was there before.
+// A shared library with the driver's symbols, and those of cuBLAS, that keeps
+// device memory on the host. It is strict where a driver is lenient and as late
+// as a driver may be: work of a stream runs only when something waits for it,
+// so that whoever forgets to wait sees what was there before.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,8 +59,13 @@ public:
   // What it saw.
   std::vector<std::string> violations; // uses that a driver may let pass
   std::map<std::string, int64_t> calls;
-  int64_t launches = 0;   // of kernels, those of graphs included
-  int64_t unreturned = 0; // objects that were made and not given back
+  struct Product {
+    int64_t m, n, k; // as cuBLAS is told: column-major
+    bool operator==(const Product &) const = default;
+  };
+  std::vector<Product> products; // by cuBLAS
+  int64_t launches = 0;          // of kernels, those of graphs included
+  int64_t unreturned = 0;        // objects that were made and not given back
   bool contextIsLost() const { return lost != cuda::Status::success; }
 
   // Below: state of the exported functions.

@@ -13,6 +13,7 @@ std::shared_ptr<const Package> compile(const Model &model,
                                        const Configuration &configuration) {
   CompileOptions options;
   options.pipeline.optLevel = configuration.optLevel;
+  options.pipeline.gemm = configuration.gemm;
   options.kvType = configuration.kvType;
   options.pageSize = configuration.pageSize;
   Result<std::vector<std::string>> targets =

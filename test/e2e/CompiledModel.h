@@ -25,6 +25,7 @@ struct Configuration {
   std::string cpuTarget = "";        // "": the best that this processor runs
   std::string device = "cpu";        // or "emulator"
   int64_t pageSize = 16;
+  std::string gemm = "generated"; // or "cublas"
 };
 
 /// Null where compiling failed.

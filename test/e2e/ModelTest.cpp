@@ -304,6 +304,14 @@ INSTANTIATE_TEST_SUITE_P(
                             {.optLevel = 0, .device = "emulator"},
                             {"gqa", "stored_f16", "stored_bf16"})),
     caseName);
+// Products for cuBLAS, which the emulator leaves to their kernels; where a bias
+// or a quantized weight is not for it, those and others side by side.
+INSTANTIATE_TEST_SUITE_P(EmulatedProducts, ModelTest,
+                         testing::ValuesIn(cases("EmulatedProducts",
+                                                 {.device = "emulator",
+                                                  .gemm = "cublas"},
+                                                 {"stored_bf16", "bias"})),
+                         caseName);
 INSTANTIATE_TEST_SUITE_P(LargePages, ModelTest,
                          testing::ValuesIn(cases("LargePages",
                                                  {.kvType = {}, .pageSize = 64},

@@ -63,6 +63,12 @@ void quipu::addCompileOptions(CLI::App &app, LoadRequest &request) {
       ->type_name("TYPE")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}))
       ->group("Compilation");
+  app.add_option("--gemm", request.gemm,
+                 "who computes linear layers of many tokens on a GPU: "
+                 "generated (default) kernels or cublas")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"generated", "cublas"}))
+      ->group("Compilation");
 }
 
 void quipu::addModelOptions(CLI::App &app, const CommandHost &host,

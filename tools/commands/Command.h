@@ -28,12 +28,13 @@ namespace quipu {
 struct LoadRequest {
   std::string model; // path or id; empty in a stub: the package behind it
   std::optional<int> optLevel; // 0 fuses nothing; none: the model's wish, or 2
-  std::vector<std::string> fuse; // "+norm", "-rope"
-  std::string kvType;            // "f16", ...; empty: chosen by the model
-  std::string cpuTarget;         // empty: the best that the processor runs
-  std::string device = "cpu";    // that it is to run on: see DeviceName
-  bool alsoCpu = false;          // and on the CPU, to compare with
-  bool cache = true;             // keep and reuse compiled kernels
+  std::vector<std::string> fuse;  // "+norm", "-rope"
+  std::string kvType;             // "f16", ...; empty: chosen by the model
+  std::string gemm = "generated"; // or "cublas", on a GPU
+  std::string cpuTarget;          // empty: the best that the processor runs
+  std::string device = "cpu";     // that it is to run on: see DeviceName
+  bool alsoCpu = false;           // and on the CPU, to compare with
+  bool cache = true;              // keep and reuse compiled kernels
 };
 
 /// What a command needs from the program it is part of.

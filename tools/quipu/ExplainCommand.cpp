@@ -32,6 +32,7 @@ struct ExplainOptions {
 struct Line {
   std::string work, ops, kernel, skeleton, schedule;
   int64_t kernelIndex = 0;
+  bool library = false; // cuBLAS takes it over
   int64_t launches = 0;
   Cost cost; // of all of them
 };
@@ -76,9 +77,10 @@ static std::vector<Line> linesOf(const Explanation &explanation, size_t bucket,
       return each.work == work && each.kernel == kernel.name;
     });
     if (line == lines.end()) {
-      lines.push_back(
-          {work, explanation.ops[bucket][i], kernel.name, kernel.skeleton,
-           explanation.kernels[launch.kernel].schedule, launch.kernel});
+      lines.push_back({work, explanation.ops[bucket][i], kernel.name,
+                       kernel.skeleton,
+                       explanation.kernels[launch.kernel].schedule,
+                       launch.kernel, launch.product.has_value()});
       line = lines.end() - 1;
     }
     line->launches += 1;
@@ -106,7 +108,8 @@ static void printTable(const Explanation &explanation, size_t bucket,
                 double(line.cost.bytes()) / 1e6, double(line.cost.flops) / 1e6,
                 use ? std::to_string(use->registers).c_str() : "-",
                 use ? std::to_string(use->spillBytes).c_str() : "-",
-                line.kernel.c_str(), line.ops.c_str());
+                (line.kernel + (line.library ? " (cublas)" : "")).c_str(),
+                line.ops.c_str());
     total += line.cost;
     launches += line.launches;
   }
@@ -143,6 +146,8 @@ static void printJson(const Explanation &explanation, size_t bucket,
                           {"schedule", line.schedule},
                           {"threads", kernel.threads},
                           {"shared_bytes", kernel.scratchBytes.front()}};
+    if (line.library)
+      entry["gemm"] = "cublas";
     entry.update(costJson(line.cost));
     if (const auto &use = explanation.kernels[line.kernelIndex].registerUse) {
       entry["registers"] = use->registers;

@@ -36,6 +36,7 @@ CompileOptions quipu::compileOptions(const LoadRequest &request,
   options.context = wishes.context.value_or(0);
   options.targets = wishes.targets;
   options.pipeline.fuse = request.fuse;
+  options.pipeline.gemm = request.gemm;
   if (!request.kvType.empty())
     options.kvType = parseElementType(request.kvType);
   return options;
@@ -57,6 +58,17 @@ compile(const Model &model, const CompileOptions &options, bool cache) {
   if (!compiled)
     return compiled.error();
   return std::shared_ptr<const Package>(std::move(*compiled));
+}
+
+/// Says so where `package`, compiled with --gemm=cublas, leaves it nothing.
+static void noteUnusedCublas(const Package &package) {
+  for (const plan::Bucket &bucket : package.plan.buckets)
+    for (const plan::Launch &launch : bucket.launches)
+      if (launch.product)
+        return;
+  std::fprintf(stderr,
+               "--gemm=cublas changes nothing: it is for linear layers of f32, "
+               "f16 or bf16 without bias, in code for a GPU\n");
 }
 
 Result<std::shared_ptr<const Package>>
@@ -83,6 +95,8 @@ quipu::loadModel(const LoadRequest &request) {
   options.targets = *targets;
   Result<std::shared_ptr<const Package>> compiled =
       compile(*model, options, request.cache);
+  if (compiled && request.gemm == "cublas")
+    noteUnusedCublas(**compiled);
   // A GPU that nobody asked for may lack a kernel that this model needs.
   if (compiled || request.device != "auto" || options.targets.size() < 2)
     return compiled;

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/kernel/Skeletons.h"
 #include "passes/llama/FusionGrowth.h"
 #include "passes/llama/Passes.h"
 
@@ -20,6 +21,15 @@ static void fuseNorm(RmsNormOp norm, BucketAttr bucket) {
   auto linears = llvm::count_if(found, llvm::IsaPred<LinearOp>);
   if (linears == 0)
     return;
+  bool left = llvm::any_of(found, [&](Operation *reader) {
+    auto linear = dyn_cast<LinearOp>(reader);
+    return linear && kernel::isLibraryProduct(linear, bucket);
+  });
+  if (left) {
+    norm.emitRemark() << "llama.rms_norm not fused: cuBLAS computes a linear "
+                         "that reads its result";
+    return;
+  }
   if (found.size() > 1) {
     norm.emitRemark() << "llama.rms_norm not fused: " << found.size()
                       << " ops read its result, and one group can hold it; "

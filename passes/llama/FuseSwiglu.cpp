@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/kernel/Skeletons.h"
 #include "passes/llama/FusionGrowth.h"
 #include "passes/llama/Passes.h"
 
@@ -26,6 +27,11 @@ static void fuseSwiglu(MulOp mul, BucketAttr bucket) {
   auto upLinear = definition(up).getDefiningOp<LinearOp>();
   if (!gateLinear || !upLinear)
     return;
+  if (kernel::isLibraryProduct(gateLinear, bucket) ||
+      kernel::isLibraryProduct(upLinear, bucket)) {
+    mul.emitRemark() << "llama.mul not fused: cuBLAS computes gate or up";
+    return;
+  }
   if (gateLinear != upLinear) {
     mul.emitRemark() << "llama.mul not fused: gate and up come from two "
                         "linears; llama-merge-projections joins linears of one "

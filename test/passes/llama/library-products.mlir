@@ -2,7 +2,7 @@
 // neither merged nor grouped; the others are, as everywhere.
 // RUN: quipu-opt %s --split-input-file --verify-diagnostics \
 // RUN:   --pass-pipeline="builtin.module(func.func(llama-merge-projections, \
-// RUN:     llama-fuse-residual, llama-fuse-norm, llama-verify-fused))" \
+// RUN:     llama-fuse-swiglu, llama-fuse-residual, llama-fuse-norm, llama-verify-fused))" \
 // RUN:   | FileCheck %s
 
 llama.param @gamma : tensor<64xf32>
@@ -23,7 +23,7 @@ llama.param @b : tensor<64xf32>
 func.func @stay_alone(%x: tensor<?x64xf32>)
     -> (tensor<?x64xf32>, tensor<?x64xf32>)
     attributes {llama.bucket = #llama.bucket<prefill, logits, max_tokens = 64, max_rows = 64, device = gpu, gemm = cublas>} {
-  // expected-remark @below {{llama.rms_norm not fused: 2 ops read its result}}
+  // expected-remark @below {{llama.rms_norm not fused: cuBLAS computes a linear that reads its result}}
   %n = llama.rms_norm %x, @gamma eps 1.0e-5 : tensor<?x64xf32>
   // expected-remark @below {{llama.linear not merged: cuBLAS computes it}}
   %q = llama.linear %n, [@wq] : tensor<?x64xf32> -> tensor<?x64xf32>
@@ -48,6 +48,19 @@ func.func @the_others_merge(%x: tensor<?x64xf32>)
   %c = llama.linear %x, [@wq] : tensor<?x64xf32> -> tensor<?x64xf32>
   %d = llama.linear %x, [@v] bias [@b] : tensor<?x64xf32> -> tensor<?x64xf32>
   return %a, %c, %d : tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>
+}
+
+// CHECK-LABEL: func.func @gate_and_up
+// CHECK-NOT:     llama.fusion
+func.func @gate_and_up(%x: tensor<?x64xf32>) -> tensor<?x64xf32>
+    attributes {llama.bucket = #llama.bucket<prefill, logits, max_tokens = 64, max_rows = 64, device = gpu, gemm = cublas>} {
+  // expected-remark @below {{llama.linear not merged: cuBLAS computes it}}
+  %gate = llama.linear %x, [@wq] : tensor<?x64xf32> -> tensor<?x64xf32>
+  %up = llama.linear %x, [@u] : tensor<?x64xf32> -> tensor<?x64xf32>
+  %s = llama.silu %gate : tensor<?x64xf32>
+  // expected-remark @below {{llama.mul not fused: cuBLAS computes gate or up}}
+  %m = llama.mul %s, %up : tensor<?x64xf32>
+  return %m : tensor<?x64xf32>
 }
 
 // CHECK-LABEL: func.func @without_cublas

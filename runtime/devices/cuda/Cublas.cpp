@@ -79,7 +79,7 @@ Result<void *> openLibrary(const Driver &driver, std::string &path) {
     for (int major : {13, 12, 11})
       if (major <= driver.version() / 1000)
         names.push_back("libcublas.so." + std::to_string(major));
-  std::string why;
+  std::string why = names.empty() ? "the driver is older than CUDA 11" : "";
   for (const std::string &name : names) {
     path = name;
     // Never unloaded: it has threads and a context of its own.

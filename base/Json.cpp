@@ -76,7 +76,8 @@ Result<nlohmann::json> parseJson(std::string_view text,
 }
 
 Result<nlohmann::json> readJson(const std::string &path) {
-  Result<MappedFile> file = MappedFile::open(path);
+  constexpr uint64_t most = uint64_t(256) << 20;
+  Result<MappedFile> file = MappedFile::open(path, most);
   if (!file)
     return file.error();
   return parseJson({reinterpret_cast<const char *>(file->bytes().data()),

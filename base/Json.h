@@ -22,7 +22,8 @@ namespace quipu {
 Result<nlohmann::json> parseJson(std::string_view text,
                                  const std::string &path);
 
-/// Maps and parses the file at `path`.
+/// Maps and parses the file at `path`, of at most 256 MiB: ten times the
+/// largest tokenizer.json, whose document takes memory many times its size.
 Result<nlohmann::json> readJson(const std::string &path);
 
 } // namespace quipu

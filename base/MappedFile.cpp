@@ -16,7 +16,7 @@
 
 namespace quipu {
 
-Result<MappedFile> MappedFile::open(const std::string &path) {
+Result<MappedFile> MappedFile::open(const std::string &path, uint64_t most) {
   auto failure = [&](const char *what) {
     return Error{path + ": cannot " + what + ": " + std::strerror(errno)};
   };
@@ -34,6 +34,11 @@ Result<MappedFile> MappedFile::open(const std::string &path) {
     return Error{path + ": expected a regular file"};
   }
   auto size = static_cast<size_t>(status.st_size);
+  if (size > most) {
+    ::close(descriptor);
+    return Error{path + ": has " + std::to_string(size) +
+                 " bytes, expected at most " + std::to_string(most)};
+  }
   if (size == 0) {
     ::close(descriptor);
     return MappedFile(path, {});

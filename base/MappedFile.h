@@ -11,6 +11,7 @@
 #include "base/Result.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -20,8 +21,11 @@ namespace quipu {
 /// they are when the object moves.
 class MappedFile {
 public:
-  /// Maps the regular file at `path`; an empty file gives empty bytes.
-  static Result<MappedFile> open(const std::string &path);
+  /// Maps the regular file at `path`; an empty file gives empty bytes. One of
+  /// more than `most` bytes is an error: readers of text and protocols that
+  /// copy all they read say what they expect at most.
+  static Result<MappedFile> open(const std::string &path,
+                                 uint64_t most = UINT64_MAX);
 
   MappedFile(MappedFile &&other) noexcept;
   MappedFile &operator=(MappedFile &&other) noexcept;

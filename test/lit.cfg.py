@@ -20,6 +20,7 @@ config.environment["PATH"] = os.pathsep.join(
     [
         os.path.join(tools, "quipu-opt"),
         os.path.join(tools, "quipu"),
+        os.path.join(tools, "quipu-lsp-server"),
         config.llvm_tools,
         os.environ["PATH"],
     ]

@@ -173,6 +173,7 @@ readGgufGeneration(const GgufFile &file,
   };
   generation.temperature = asFloat("general.sampling.temp");
   generation.topP = asFloat("general.sampling.top_p");
+  generation.minP = asFloat("general.sampling.min_p");
   generation.repetitionPenalty = asFloat("general.sampling.penalty_repeat");
   if (std::optional<int64_t> topK = fields.integer("general.sampling.top_k"))
     generation.topK = int(std::clamp<int64_t>(*topK, 0, 1 << 24));

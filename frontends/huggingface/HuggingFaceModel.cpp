@@ -65,6 +65,7 @@ Result<GenerationDefaults> readGeneration(const std::string &folder,
   };
   generation.temperature = asFloat("temperature");
   generation.topP = asFloat("top_p");
+  generation.minP = asFloat("min_p");
   generation.repetitionPenalty = asFloat("repetition_penalty");
   if (std::optional<int64_t> topK = fields.integer("top_k"))
     generation.topK = int(std::clamp<int64_t>(*topK, 0, 1 << 24));

@@ -159,7 +159,8 @@ void readCompile(TomlFields &fields, Stated &stated) {
 }
 
 Result<Stated> readTables(const std::string &path) {
-  Result<MappedFile> file = MappedFile::open(path);
+  constexpr uint64_t most = 1 << 20; // a config is a page
+  Result<MappedFile> file = MappedFile::open(path, most);
   if (!file)
     return file.error();
   std::string_view text(reinterpret_cast<const char *>(file->bytes().data()),

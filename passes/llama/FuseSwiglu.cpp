@@ -25,8 +25,11 @@ static void fuseSwiglu(MulOp mul, BucketAttr bucket) {
     return;
   auto gateLinear = definition(silu.getInput()).getDefiningOp<LinearOp>();
   auto upLinear = definition(up).getDefiningOp<LinearOp>();
-  if (!gateLinear || !upLinear)
+  if (!gateLinear || !upLinear) {
+    mul.emitRemark() << "llama.mul not fused: " << (gateLinear ? "up" : "gate")
+                     << " is no linear";
     return;
+  }
   if (kernel::isLibraryProduct(gateLinear, bucket) ||
       kernel::isLibraryProduct(upLinear, bucket)) {
     mul.emitRemark() << "llama.mul not fused: cuBLAS computes gate or up";

@@ -18,6 +18,7 @@ namespace quipu {
 struct GenerationDefaults {
   std::optional<float> temperature;
   std::optional<float> topP;
+  std::optional<float> minP;
   std::optional<int> topK;
   std::optional<float> repetitionPenalty;
   std::vector<int32_t> endOfSequenceIds;

@@ -31,6 +31,8 @@ json generationToJson(const GenerationDefaults &generation) {
     result["temperature"] = *generation.temperature;
   if (generation.topP)
     result["top_p"] = *generation.topP;
+  if (generation.minP)
+    result["min_p"] = *generation.minP;
   if (generation.topK)
     result["top_k"] = *generation.topK;
   if (generation.repetitionPenalty)
@@ -106,6 +108,8 @@ GenerationDefaults readGeneration(const JsonField &field) {
     generation.temperature = field["temperature"].real();
   if (field.has("top_p"))
     generation.topP = field["top_p"].real();
+  if (field.has("min_p"))
+    generation.minP = field["min_p"].real();
   if (field.has("top_k"))
     generation.topK =
         static_cast<int>(field["top_k"].integer(INT32_MIN, INT32_MAX));

@@ -2,6 +2,7 @@
 
 #include "base/MappedFile.h"
 
+#include <fstream>
 #include <gtest/gtest.h>
 
 namespace quipu {
@@ -18,6 +19,15 @@ TEST(MappedFile, FolderIsRefused) {
   Result<MappedFile> file = MappedFile::open("/tmp");
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().message, "/tmp: expected a regular file");
+}
+
+TEST(MappedFile, MoreThanExpectedIsRefused) {
+  std::string path = testing::TempDir() + "/five-bytes";
+  std::ofstream(path) << "12345";
+  EXPECT_TRUE(MappedFile::open(path, 5));
+  Result<MappedFile> file = MappedFile::open(path, 4);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().message, path + ": has 5 bytes, expected at most 4");
 }
 
 } // namespace

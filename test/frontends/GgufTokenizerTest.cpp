@@ -117,10 +117,12 @@ TEST(GgufTokenizer, SamplingDefaults) {
   Result<Model> model = open(smallGguf({})
                                  .f32("general.sampling.temp", 0.6f)
                                  .f32("general.sampling.top_p", 0.9f)
+                                 .f32("general.sampling.min_p", 0.1f)
                                  .u32("general.sampling.top_k", 40));
   ASSERT_TRUE(model);
   EXPECT_EQ(model->generation.temperature, 0.6f);
   EXPECT_EQ(model->generation.topP, 0.9f);
+  EXPECT_EQ(model->generation.minP, 0.1f);
   EXPECT_EQ(model->generation.topK, 40);
 }
 

@@ -69,13 +69,14 @@ TEST(HuggingFaceModel, GenerationConfigWins) {
               ElementsAre(0));
   folder.write("generation_config.json",
                R"({"eos_token_id": [3, 5, 3], "temperature": 0.6,
-                   "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.1,
+                   "top_p": 0.9, "min_p": 0.1, "top_k": 50, "repetition_penalty": 1.1,
                    "do_sample": true, "transformers_version": "4"})");
   Result<Model> model = openModel(folder.path());
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_THAT(model->generation.endOfSequenceIds, ElementsAre(3, 5));
   EXPECT_EQ(model->generation.temperature, 0.6f);
   EXPECT_EQ(model->generation.topP, 0.9f);
+  EXPECT_EQ(model->generation.minP, 0.1f);
   EXPECT_EQ(model->generation.topK, 50);
   EXPECT_EQ(model->generation.repetitionPenalty, 1.1f);
   folder.write("generation_config.json", R"({"do_sample": false})");

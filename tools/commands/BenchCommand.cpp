@@ -49,6 +49,7 @@ static int bench(CommandHost &host, const BenchCommandOptions &options) {
   engineOptions.threads = benchOptions.threads;
   engineOptions.context = benchOptions.promptTokens + benchOptions.decodeTokens;
   engineOptions.randomWeights = options.randomWeights;
+  engineOptions.loadProgress = progressLine("loading weights");
   start = Clock::now();
   Result<Engine> engine = Engine::create(*package, engineOptions);
   if (!engine)

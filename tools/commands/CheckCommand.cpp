@@ -57,6 +57,7 @@ static Result<Engine> open(std::shared_ptr<const Package> package,
   engine.device = device;
   engine.cpuTarget = options.load.cpuTarget;
   engine.randomWeights = options.randomWeights;
+  engine.loadProgress = progressLine("loading weights");
   // Room for the bench below, and for the answer.
   engine.context = std::min<int64_t>(
       package->plan.maxContext,

@@ -9,8 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <unistd.h>
 
 using namespace quipu;
 
@@ -92,6 +94,30 @@ void quipu::addModelOptions(CLI::App &app, const CommandHost &host,
 void quipu::addDeviceOption(CLI::App &app, LoadRequest &request) {
   request.device = "auto";
   app.add_option("--device", request.device, deviceHelp)->type_name("NAME");
+}
+
+std::function<void(int64_t, int64_t)>
+quipu::progressLine(const std::string &what) {
+  using Clock = std::chrono::steady_clock;
+  if (!isatty(STDERR_FILENO))
+    return [](int64_t, int64_t) {};
+  return [what, start = Clock::now(),
+          shown = int64_t(-1)](int64_t done, int64_t total) mutable {
+    if (done >= total) {
+      if (shown >= 0)
+        std::fprintf(stderr, "\r\x1b[K");
+      return;
+    }
+    int64_t percent = done * 100 / total;
+    if (percent == shown ||
+        Clock::now() - start < std::chrono::milliseconds(300))
+      return;
+    shown = percent;
+    std::string bar(size_t(percent / 5), '#');
+    std::fprintf(stderr, "\r%s [%-20s] %3lld %% of %.1f GB", what.c_str(),
+                 bar.c_str(), static_cast<long long>(percent),
+                 double(total) / 1e9);
+  };
 }
 
 void quipu::printDevice(Engine &engine) {

@@ -66,6 +66,12 @@ void addModelOptions(CLI::App &app, const CommandHost &host,
 /// "auto" where it is not given.
 void addDeviceOption(CLI::App &app, LoadRequest &request);
 
+/// A line on stderr that says how much of `what` ("loading weights") is done,
+/// where that is a terminal and it takes long enough to wonder. Goes when all
+/// is.
+std::function<void(int64_t done, int64_t total)>
+progressLine(const std::string &what);
+
 /// Says on stderr which device runs the model, and why.
 void printDevice(Engine &engine);
 

@@ -91,7 +91,7 @@ static SamplerOptions chooseSampler(const SessionOptions &options,
       defaults.temperature.value_or(sampler.temperature));
   sampler.topK = options.topK.value_or(defaults.topK.value_or(sampler.topK));
   sampler.topP = options.topP.value_or(defaults.topP.value_or(sampler.topP));
-  sampler.minP = options.minP.value_or(sampler.minP);
+  sampler.minP = options.minP.value_or(defaults.minP.value_or(sampler.minP));
   sampler.repetitionPenalty = options.repetitionPenalty.value_or(
       defaults.repetitionPenalty.value_or(sampler.repetitionPenalty));
   sampler.penaltyLast = options.penaltyLast.value_or(sampler.penaltyLast);
@@ -137,6 +137,7 @@ Result<Session> Session::open(const CommandHost &host,
   engineOptions.threads = options.threads;
   engineOptions.context = options.context;
   engineOptions.randomWeights = options.randomWeights;
+  engineOptions.loadProgress = progressLine("loading weights");
   Result<Engine> engine = Engine::create(*package, engineOptions);
   if (!engine)
     return engine.error();

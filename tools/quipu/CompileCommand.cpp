@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <unistd.h>
 
 using namespace quipu;
 namespace fs = std::filesystem;
@@ -55,15 +54,6 @@ static uint64_t weightBytes(const Model &model) {
   return bytes;
 }
 
-/// A line that grows on a terminal; nothing elsewhere.
-static bool showProgress(int64_t done, int64_t total) {
-  if (isatty(STDERR_FILENO) && total > 0)
-    std::fprintf(stderr, "\rwriting weights: %ld of %ld MiB%s",
-                 long(done >> 20), long(total >> 20),
-                 done == total ? "\n" : "");
-  return true;
-}
-
 static Result<void> writeText(const std::string &text,
                               const std::string &path) {
   if (path.empty() || path == "-") {
@@ -93,7 +83,11 @@ static Result<void> writeModel(const Model &model,
   if (isPartOf(model, command.output))
     return Error{command.output + ": would replace the model itself"};
   PackageWriteOptions writing;
-  writing.progress = showProgress;
+  writing.progress = [show = progressLine("writing weights")](int64_t done,
+                                                              int64_t total) {
+    show(done, total);
+    return true;
+  };
   uint64_t bytes = weightBytes(model);
   writing.embedWeights = command.weights == "inside" ||
                          (command.weights == "auto" && bytes <= embedLimit);

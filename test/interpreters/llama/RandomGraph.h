@@ -245,7 +245,7 @@ private:
         builder, loc(), "graph", builder.getFunctionType(inputs, {}));
     function->setAttr(bucketAttrName,
                       BucketAttr::get(builder.getContext(), "any", "logits", 8,
-                                      8, DeviceKind::cpu));
+                                      8, DeviceKind::cpu, Gemm::generated));
     mlir::Block *body = function.addEntryBlock();
     builder.setInsertionPointToEnd(body);
     pool[wide] = {body->getArgument(0)};

@@ -33,9 +33,12 @@ struct MemoryPlan {
   }
 };
 
-/// The plan for `context` tokens on a package's `target` with `threads`.
+/// The plan for `context` tokens on a package's `target` with `threads`, of
+/// steps that ask for the logits of at most `rows` tokens each: what more rows
+/// would take is there and never touched.
 MemoryPlan planMemory(const Package &package, int64_t target, int threads,
-                      int64_t context, int64_t sequences);
+                      int64_t context, int64_t sequences,
+                      int64_t rows = INT64_MAX);
 
 /// The longest context, up to the model's, whose anonymous memory and weights
 /// fit in `available` bytes; 0 where not even one page does.

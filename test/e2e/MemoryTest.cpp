@@ -11,7 +11,7 @@
 #include "runtime/devices/cpu/CpuFeatures.h"
 #include "runtime/generation/Engine.h"
 #include "runtime/generation/MemoryPlan.h"
-#include "test/runtime/ResidentMemory.h"
+#include "runtime/memory/ResidentMemory.h"
 
 #include <cstdlib>
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ TEST(Memory, ofSmolLm2IsWhatThePlanSays) {
   ASSERT_TRUE(target) << target.error().message;
   malloc_trim(0); // the compiler's, which the engine would grow into
 
-  test::ResidentMemory before = test::residentMemory();
+  ResidentMemory before = residentMemory();
   if (before.anonymous == 0)
     GTEST_SKIP() << "no smaps_rollup here, or a sanitizer's memory in it";
   EngineOptions options;
@@ -51,7 +51,7 @@ TEST(Memory, ofSmolLm2IsWhatThePlanSays) {
   ASSERT_TRUE(engine->prefill(sequence, fresh.first(tokens.size() - rows)));
   StepRequest all = {&sequence, fresh.last(rows), Rows::all};
   ASSERT_TRUE(engine->step({&all, 1}));
-  test::ResidentMemory after = test::residentMemory();
+  ResidentMemory after = residentMemory();
 
   MemoryPlan plan = planMemory(**package, *target, options.threads,
                                options.context, options.sequences);

@@ -8,8 +8,8 @@
 #include "runtime/generation/MemoryPlan.h"
 #include "runtime/devices/cpu/CpuDevice.h"
 #include "runtime/generation/Engine.h"
+#include "runtime/memory/ResidentMemory.h"
 #include "test/runtime/FakeModel.h"
-#include "test/runtime/ResidentMemory.h"
 
 #include <cstring>
 #include <filesystem>
@@ -62,6 +62,16 @@ TEST(MemoryPlan, addsUp) {
   EXPECT_EQ(planMemory(*package, 0, 3, 4090, 2).kv, 8 * layerBytes);
 }
 
+TEST(MemoryPlan, leavesOutLogitsThatNobodyAsksFor) {
+  auto package = largePackage();
+  plan::Bucket &bucket = package->plan.buckets[0];
+  bucket.maxRows = 10;
+  bucket.outputs = {{"logits", 0, 1000}};
+  EXPECT_EQ(planMemory(*package, 0, 3, 4096, 1).arena, arenaBytes);
+  EXPECT_EQ(planMemory(*package, 0, 3, 4096, 1, /*rows=*/1).arena,
+            arenaBytes - 9 * 1000 * 4);
+}
+
 TEST(MemoryPlan, sizesBeyondReasonDoNotOverflow) {
   auto package = largePackage();
   package->plan.kv = {1 << 16, 1 << 16, 1 << 16, 16, ElementType::f32};
@@ -93,17 +103,17 @@ TEST(MemoryPlan, isWhatTheKernelCounts) {
   auto package = largePackage();
   auto path = std::filesystem::path(testing::TempDir()) /
               ("quipu-weights-" + std::to_string(::getpid()));
-  std::ofstream(path, std::ios::binary) << std::string(8 * mebibyte, 'w');
-  package->weightFiles = {{path.string(), 8 * mebibyte}};
+  std::ofstream(path, std::ios::binary) << std::string(32 * mebibyte, 'w');
+  package->weightFiles = {{path.string(), 32 * mebibyte}};
   package->plan.parameters.push_back(
       {"big",
        ElementType::f32,
-       2,
+       8,
        mebibyte,
        {plan::Recipe::Kind::identity, "big", {}, 1}});
   package->tensors.push_back(
-      {"big", ElementType::f32, 2, mebibyte, 0, 0, 8 * mebibyte});
-  test::ResidentMemory before = test::residentMemory();
+      {"big", ElementType::f32, 8, mebibyte, 0, 0, 32 * mebibyte});
+  ResidentMemory before = residentMemory();
   if (before.anonymous == 0)
     GTEST_SKIP() << "no smaps_rollup here, or a sanitizer's memory in it";
   EngineOptions options;
@@ -124,7 +134,7 @@ TEST(MemoryPlan, isWhatTheKernelCounts) {
   Sequence sequence = engine->newSequence();
   int32_t token = 1;
   ASSERT_TRUE(engine->prefill(sequence, {&token, 1}));
-  test::ResidentMemory after = test::residentMemory();
+  ResidentMemory after = residentMemory();
   std::filesystem::remove(path);
   MemoryPlan memory = planMemory(*package, 0, 2, 4096, 1);
   EXPECT_NEAR(after.anonymous - before.anonymous, memory.anonymous(),

@@ -11,10 +11,13 @@
 #include "runtime/devices/cpu/ThreadPool.h"
 #include "runtime/generation/MemoryPlan.h"
 #include "runtime/memory/AvailableMemory.h"
+#include "runtime/memory/ResidentMemory.h"
+#include "runtime/tokenizer/Tokenizer.h"
 
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <malloc.h>
 
 using namespace quipu;
 
@@ -35,7 +38,25 @@ static void printBytes(const char *what, int64_t bytes, const char *note) {
               note);
 }
 
-static void print(const MemoryPlan &plan, int64_t available, int64_t longest) {
+/// Anonymous memory of this program with the model's tokenizer, which it takes
+/// beside all that depends on the context.
+static Result<int64_t> programBytes(const Package &package) {
+  std::optional<Tokenizer> tokenizer;
+  if (!package.tokenizer.empty()) {
+    Result<TokenizerSpec> spec = deserializeTokenizer(package.tokenizer);
+    if (!spec)
+      return spec.error();
+    Result<Tokenizer> made = Tokenizer::create(std::move(*spec));
+    if (!made)
+      return made.error();
+    tokenizer = std::move(*made);
+  }
+  malloc_trim(0); // what compiling left, which a run from the cache has not
+  return residentMemory().anonymous;
+}
+
+static void print(const MemoryPlan &plan, int64_t program, int64_t available,
+                  int64_t longest) {
   std::printf("context %ld tokens, %ld sequence%s\n\n", long(plan.context),
               long(plan.sequences), plan.sequences == 1 ? "" : "s");
   std::printf("read from files (shared, reclaimable)\n");
@@ -50,7 +71,8 @@ static void print(const MemoryPlan &plan, int64_t available, int64_t longest) {
   printBytes("scratch", plan.scratch, "of all threads");
   printBytes("inputs", plan.inputs, "");
   printBytes("code", plan.code, "");
-  printBytes("sum", plan.anonymous(), "");
+  printBytes("program", program, "itself, with the tokenizer");
+  printBytes("sum", plan.anonymous() + program, "");
   std::printf("\n%.1f MiB are available; ", double(available) / (1 << 20));
   if (longest > 0)
     std::printf("a context of %ld tokens fits\n", long(longest));
@@ -58,8 +80,8 @@ static void print(const MemoryPlan &plan, int64_t available, int64_t longest) {
     std::printf("weights and the shortest context do not fit together\n");
 }
 
-static void printJson(const MemoryPlan &plan, int64_t available,
-                      int64_t longest) {
+static void printJson(const MemoryPlan &plan, int64_t program,
+                      int64_t available, int64_t longest) {
   nlohmann::ordered_json json = {
       {"context", plan.context},
       {"sequences", plan.sequences},
@@ -71,7 +93,8 @@ static void printJson(const MemoryPlan &plan, int64_t available,
       {"scratch_bytes", plan.scratch},
       {"inputs_bytes", plan.inputs},
       {"code_bytes", plan.code},
-      {"anonymous_bytes", plan.anonymous()},
+      {"program_bytes", program},
+      {"anonymous_bytes", plan.anonymous() + program},
       {"available_bytes", available},
       {"largest_context", longest},
   };
@@ -94,15 +117,20 @@ static int showPlan(CommandHost &host, const PlanOptions &options) {
                       std::to_string((*package)->plan.maxContext) +
                       " tokens, which the model was made for, found " +
                       std::to_string(context)});
+  // An answer needs the logits of its last token alone.
   MemoryPlan memory =
-      planMemory(**package, *target, threads, context, options.sequences);
+      planMemory(**package, *target, threads, context, options.sequences,
+                 /*rows=*/options.sequences);
+  Result<int64_t> program = programBytes(**package);
+  if (!program)
+    return fail(program.error());
   int64_t available = availableMemory();
   int64_t longest =
       largestContext(**package, *target, threads, options.sequences, available);
   if (options.json)
-    printJson(memory, available, longest);
+    printJson(memory, *program, available, longest);
   else
-    print(memory, available, longest);
+    print(memory, *program, available, longest);
   return 0;
 }
 

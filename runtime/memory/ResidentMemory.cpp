@@ -1,27 +1,19 @@
-//===- ResidentMemory.h - What the kernel counts for us ---------*- C++ -*-===//
+//===- ResidentMemory.cpp - What the kernel counts for us -----------------===//
 //
-// /proc/self/smaps_rollup, read so that pages of files and anonymous memory
-// stand apart. A sanitizer's shadow memory would be counted too.
+// A field is "Name: 123 kB"; what is not anonymous is pages of files.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef QUIPU_TEST_RUNTIME_RESIDENTMEMORY_H
-#define QUIPU_TEST_RUNTIME_RESIDENTMEMORY_H
+#include "runtime/memory/ResidentMemory.h"
 
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string>
 
-namespace quipu::test {
+namespace quipu {
 
-struct ResidentMemory {
-  int64_t anonymous = 0; // bytes; 0 where they cannot be told
-  int64_t file = 0;
-};
-
-inline ResidentMemory residentMemory() {
+ResidentMemory residentMemory() {
   ResidentMemory result;
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -42,6 +34,4 @@ inline ResidentMemory residentMemory() {
   return result;
 }
 
-} // namespace quipu::test
-
-#endif // QUIPU_TEST_RUNTIME_RESIDENTMEMORY_H
+} // namespace quipu

@@ -74,6 +74,18 @@ Cell newCells(const Warp &warp, bool isShared) {
                   : warp.block->launch->number << launchShift;
 }
 
+/// Whether an event in shared memory is before what `lane` does now, by the
+/// tests that clear most cells; `fresh` as of newCells().
+inline bool isPast(const Warp &warp, Cell cell, Cell fresh, uint32_t lane) {
+  uint64_t clock = sharedClockOf(cell);
+  if (cell < fresh || clock < warp.floor)
+    return true;
+  uint32_t who = whoOf(cell);
+  if (who == whoCrowd || warpOfWho(who) != warp.index)
+    return false;
+  return clock < warp.laneFloor || who == warp.index * 32 + lane;
+}
+
 Cell load(Cell &cell) { return __atomic_load_n(&cell, __ATOMIC_RELAXED); }
 
 /// The read cell after a read `mine` where `old` was.
@@ -148,15 +160,39 @@ Cell cellOf(const Warp &warp, bool isShared, uint32_t lane) {
          uint64_t(warp.block->index) << blockShift | clock << clockShift;
 }
 
+/// As noteRead(), of shared memory, which one host thread sees.
+static bool noteSharedRead(Warp &warp, const Op &op, const Place &place,
+                           uint64_t offset, uint64_t bytes, uint32_t lane) {
+  Cell mine = cellOf(warp, true, lane), fresh = newCells(warp, true);
+  bool isDefined = true, isRacing = false;
+  for (uint64_t cell = offset / 2; cell < (offset + bytes + 1) / 2; ++cell) {
+    Cell &read = place.shadow.reads[cell];
+    if (read < fresh || whoOf(read) == whoOf(mine))
+      read = mine;
+    else if (whoOf(read) != whoCrowd || read < mine)
+      read = mergedRead(warp, read, mine, true, lane);
+    Cell write = place.shadow.writes[cell];
+    isDefined &=
+        write >= place.shadow.definedFrom && (write & undefinedBits) == 0;
+    if (isRacing || isPast(warp, write, fresh, lane) ||
+        isOrdered(warp, write, true, lane)) [[likely]]
+      continue;
+    isRacing = true;
+    reportRace(warp, op, place, 2 * cell, write, false, true, lane);
+  }
+  return isDefined || undefinedBytes(place, offset, bytes) == 0;
+}
+
 bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
               uint64_t bytes, uint32_t lane) {
   if (!place.shadow.writes)
     return true;
+  if (place.isShared)
+    return noteSharedRead(warp, op, place, offset, bytes, lane);
   uint64_t first = offset / 2, count = (offset + bytes + 1) / 2 - first;
   markReads(warp, place.shadow.reads + first, count,
-            cellOf(warp, place.isShared, lane), place.isShared, lane);
-  if (!place.isShared)
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+            cellOf(warp, /*isShared=*/false, lane), /*isShared=*/false, lane);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   Past past = lookBack(warp, place, first, count);
   if (past != Past::clean)
     checkWrites(warp, op, place, first, count, lane);
@@ -186,10 +222,34 @@ bool noteReads(Warp &warp, const Op &op, const Place &place, uint64_t offset,
   return past != Past::mixed;
 }
 
+/// As noteWrite(), of whole cells of shared memory, which one host thread sees:
+/// the copies of a warp's stage write each of them twice.
+static void noteSharedWrite(Warp &warp, const Op &op, const Place &place,
+                            uint64_t offset, uint64_t bytes, uint32_t lane,
+                            uint64_t undefined) {
+  Cell mine = cellOf(warp, true, lane), fresh = newCells(warp, true);
+  bool isRacing = false;
+  for (uint64_t cell = offset / 2; cell < (offset + bytes) / 2; ++cell) {
+    Cell old = std::exchange(place.shadow.writes[cell], mine | (undefined & 3));
+    Cell read = place.shadow.reads[cell];
+    undefined >>= 2;
+    bool isOld = isPast(warp, old, fresh, lane);
+    if ((isOld && isPast(warp, read, fresh, lane)) || isRacing) [[likely]]
+      continue;
+    isOld = isOld || isOrdered(warp, old, true, lane);
+    isRacing = !isOld || !(read < fresh || isOrdered(warp, read, true, lane));
+    if (isRacing)
+      reportRace(warp, op, place, 2 * cell, isOld ? read : old, true, !isOld,
+                 lane);
+  }
+}
+
 void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
                uint64_t bytes, uint32_t lane, uint64_t undefined) {
   if (!place.shadow.writes)
     return;
+  if (place.isShared && (offset | bytes) % 2 == 0)
+    return noteSharedWrite(warp, op, place, offset, bytes, lane, undefined);
   Cell mine = cellOf(warp, place.isShared, lane);
   Cell fresh = newCells(warp, place.isShared);
   bool isRacing = false;

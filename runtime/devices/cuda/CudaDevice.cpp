@@ -258,13 +258,8 @@ Result<void> CudaDevice::launch(const BoundLaunch &launch,
                                 const KernelDims &dims) {
   if (launch.product)
     return launchProduct(*launch.product, dims);
-  std::vector<void *> pointers;
-  for (const uint64_t &argument : launch.arguments)
-    pointers.push_back(const_cast<uint64_t *>(&argument));
-  return driver.call(driver.launchKernel, launch.kernel.function, launch.blocks,
-                     1u, 1u, launch.kernel.threads, 1u, 1u,
-                     launch.kernel.sharedBytes, stream.get(), pointers.data(),
-                     static_cast<void **>(nullptr));
+  return cuda::launch(driver, stream.get(), launch.kernel, launch.blocks,
+                      launch.arguments);
 }
 
 Error CudaDevice::launchError(int64_t bucket, size_t launch,

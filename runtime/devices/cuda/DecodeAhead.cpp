@@ -82,13 +82,7 @@ Result<void> DecodeAhead::queue(const Driver &driver, StreamHandle stream,
       static_cast<uint64_t>(pageSize),
       static_cast<uint64_t>(maxSplits),
       static_cast<uint64_t>(vocabulary)};
-  void *pointers[advanceKernelParameters];
-  for (int64_t i = 0; i < advanceKernelParameters; ++i)
-    pointers[i] = &arguments[i];
-  done = driver.call(driver.launchKernel, advance.function, 1u, 1u, 1u,
-                     advance.threads, 1u, 1u, 0u, stream,
-                     static_cast<void **>(pointers),
-                     static_cast<void **>(nullptr));
+  done = launch(driver, stream, advance, /*blocks=*/1, arguments);
   std::byte *row = seen.data() + step % depth * maxTokens * 4;
   if (done)
     done =

@@ -174,4 +174,16 @@ Result<GpuKernel> GpuCode::kernel(const OpenGpu &gpu, const std::string &entry,
   return kernel;
 }
 
+Result<void> launch(const Driver &driver, StreamHandle stream,
+                    const GpuKernel &kernel, int64_t blocks,
+                    std::span<const uint64_t> arguments) {
+  std::vector<void *> pointers;
+  for (const uint64_t &argument : arguments)
+    pointers.push_back(const_cast<uint64_t *>(&argument));
+  return driver.call(driver.launchKernel, kernel.function,
+                     static_cast<unsigned>(blocks), 1u, 1u, kernel.threads, 1u,
+                     1u, kernel.sharedBytes, stream, pointers.data(),
+                     static_cast<void **>(nullptr));
+}
+
 } // namespace quipu::cuda

@@ -13,6 +13,7 @@
 #include "runtime/package/Package.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace quipu::cuda {
@@ -24,6 +25,11 @@ struct GpuKernel {
   unsigned sharedBytes = 0; // dynamic, of a block
   int64_t blocks = 0;       // that the whole GPU holds at once
 };
+
+/// Queues `blocks` blocks of a kernel whose parameters are all of 64 bits.
+Result<void> launch(const Driver &driver, StreamHandle stream,
+                    const GpuKernel &kernel, int64_t blocks,
+                    std::span<const uint64_t> arguments);
 
 class GpuCode {
 public:

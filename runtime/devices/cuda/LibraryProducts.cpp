@@ -67,17 +67,10 @@ Result<void> LibraryProducts::round(const Driver &driver, StreamHandle stream,
       gemm.type == ElementType::f16 ? roundF16 : roundBf16;
   int64_t count = gemm.m * gemm.k;
   int64_t each = roundKernelThreads * roundKernelStep;
-  auto blocks =
-      static_cast<unsigned>(std::min((count + each - 1) / each, kernel.blocks));
+  int64_t blocks = std::min((count + each - 1) / each, kernel.blocks);
   uint64_t arguments[roundKernelParameters] = {gemm.x, rounded.get(),
                                                static_cast<uint64_t>(count)};
-  void *pointers[roundKernelParameters];
-  for (int64_t i = 0; i < roundKernelParameters; ++i)
-    pointers[i] = &arguments[i];
-  return driver.call(driver.launchKernel, kernel.function, blocks, 1u, 1u,
-                     kernel.threads, 1u, 1u, 0u, stream,
-                     static_cast<void **>(pointers),
-                     static_cast<void **>(nullptr));
+  return launch(driver, stream, kernel, blocks, arguments);
 }
 
 Result<void> LibraryProducts::queue(const Driver &driver, StreamHandle stream,

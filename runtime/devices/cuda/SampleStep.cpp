@@ -104,13 +104,7 @@ Result<void> SampleStep::queue(const Driver &driver, StreamHandle stream,
                                           tokens(),
                                           static_cast<uint64_t>(vocabulary),
                                           static_cast<uint64_t>(context)};
-  void *pointers[sampleParameters];
-  for (int64_t i = 0; i < sampleParameters; ++i)
-    pointers[i] = &arguments[i];
-  return driver.call(driver.launchKernel, kernel.function, 1u, 1u, 1u,
-                     kernel.threads, 1u, 1u, 0u, stream,
-                     static_cast<void **>(pointers),
-                     static_cast<void **>(nullptr));
+  return launch(driver, stream, kernel, /*blocks=*/1, arguments);
 }
 
 } // namespace quipu::cuda

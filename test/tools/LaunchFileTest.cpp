@@ -59,6 +59,10 @@ TEST(LaunchFile, FillsBuffers) {
   EXPECT_FALSE(values.writable);
   EXPECT_TRUE(values.defined);
 
+  EXPECT_FALSE(values.role);
+  EXPECT_EQ(buffer(R"({"count": 1, "role": "kv"})").role,
+            emulator::BufferRole::kv);
+
   EXPECT_FALSE(buffer(R"({"type": "i64", "count": 3})").defined);
   EXPECT_EQ(buffer(R"({"type": "i64", "count": 3})").contents.size(), 24u);
   EXPECT_TRUE(buffer(R"({"count": 3, "data": "zeros"})").defined);
@@ -108,6 +112,9 @@ TEST(LaunchFile, WrongBuffersAreNamed) {
             "data: expected zeros, uninitialized or random, found \"ones\"");
   EXPECT_EQ(bufferProblem(R"({"count": 1, "data": "random", "range": [2, 1]})"),
             "range: expected two numbers, the lower first, found [2,1]");
+  EXPECT_EQ(bufferProblem(R"({"count": 1, "role": "weight"})"),
+            "role: expected one of weights, constants, activations, kv, found "
+            "\"weight\"");
   EXPECT_NE(bufferProblem(R"({"file": "nothing.bin"})"), "");
 }
 

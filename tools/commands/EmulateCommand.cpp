@@ -82,7 +82,7 @@ static int emulate(const EmulateOptions &options) {
   for (LaunchFile::Buffer &buffer : file->buffers) {
     Result<uint64_t> address = (*emulator)->addBuffer(
         {buffer.name, buffer.contents.size(), buffer.writable, buffer.defined,
-         buffer.contents.data()});
+         buffer.contents.data(), buffer.role});
     if (!address)
       return fail(address.error());
     addresses.push_back(*address);

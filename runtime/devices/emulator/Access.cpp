@@ -177,10 +177,8 @@ void countGlobal(Warp &warp, const Access &access, unsigned bytes,
   if (access.mask == 0)
     return;
   Counters &counters = warp.worker->counters;
-  bool isWeight = !access.buffer->writable;
-  Traffic &traffic = isStore    ? counters.stores
-                     : isWeight ? counters.weightLoads
-                                : counters.loads;
+  auto role = size_t(access.buffer->role);
+  Traffic &traffic = isStore ? counters.stores[role] : counters.loads[role];
   TouchMap &touched = isStore ? access.buffer->stored : access.buffer->loaded;
   ++traffic.instructions;
   int lanes = std::popcount(access.mask);

@@ -2,7 +2,7 @@
 //
 // Counts that a profiler of real hardware would show: instructions by class,
 // memory traffic in bytes and 32-byte sectors, bank conflicts, tensor-core
-// operations.
+// operations. Traffic is told apart by what the buffers hold.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,6 +27,16 @@ enum class InstructionClass : uint8_t {
 inline constexpr int instructionClasses = 7;
 std::string_view name(InstructionClass kind);
 
+/// What a buffer of global memory holds.
+enum class BufferRole : uint8_t {
+  weights,     // matrices of a model
+  constants,   // what else kernels only read: norms, tables, a step's inputs
+  activations, // what launches leave for each other
+  kv,          // keys and values
+};
+inline constexpr int bufferRoles = 4;
+std::string_view name(BufferRole role);
+
 /// Traffic between blocks and global memory, in one direction.
 struct Traffic {
   int64_t instructions = 0; // of warps
@@ -39,6 +49,8 @@ struct Traffic {
     return sectors ? double(distinctBytes) / (32.0 * double(sectors)) : 1.0;
   }
   int64_t distinctBytes = 0; // within each instruction
+  /// Distinct bytes (in units of 4) of a launch; summed over launches.
+  int64_t uniqueBytes = 0;
 
   Traffic &operator+=(const Traffic &other);
 };
@@ -47,13 +59,8 @@ struct Counters {
   std::array<int64_t, instructionClasses> warpInstructions = {};
   int64_t threadInstructions = 0; // lanes that were active, summed
 
-  Traffic weightLoads; // from buffers that kernels may not write
-  Traffic loads;       // from the other buffers
-  Traffic stores;      // atomics count as both
-  /// Distinct bytes (in units of 4) touched in a launch; summed over launches.
-  int64_t uniqueWeightBytes = 0;
-  int64_t uniqueLoadedBytes = 0;
-  int64_t uniqueStoredBytes = 0;
+  /// Global memory by BufferRole; atomics count as both.
+  std::array<Traffic, bufferRoles> loads, stores;
 
   int64_t sharedAccesses = 0;   // warp instructions on shared memory
   int64_t sharedWavefronts = 0; // passes that they took
@@ -63,6 +70,11 @@ struct Counters {
   int64_t tensorMacs = 0;         // multiply-adds in them
 
   int64_t instructions() const; // of warps, all classes
+  const Traffic &loadsOf(BufferRole role) const { return loads[int(role)]; }
+  const Traffic &weightLoads() const { return loadsOf(BufferRole::weights); }
+  Traffic otherLoads() const; // of all other roles
+  Traffic allLoads() const;
+  Traffic allStores() const;
   Counters &operator+=(const Counters &other);
 };
 

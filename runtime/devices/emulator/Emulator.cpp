@@ -200,10 +200,9 @@ void PtxEmulator::runThread(Launch &launch, Worker &worker) {
 
 void PtxEmulator::takeUnique(Counters &counters) {
   for (const auto &buffer : memory.buffers()) {
-    int64_t loaded = buffer->loaded.take();
-    (buffer->writable ? counters.uniqueLoadedBytes
-                      : counters.uniqueWeightBytes) += loaded;
-    counters.uniqueStoredBytes += buffer->stored.take();
+    auto role = size_t(buffer->role);
+    counters.loads[role].uniqueBytes += buffer->loaded.take();
+    counters.stores[role].uniqueBytes += buffer->stored.take();
   }
 }
 
@@ -291,11 +290,18 @@ std::string_view name(InstructionClass kind) {
   return names[int(kind)];
 }
 
+std::string_view name(BufferRole role) {
+  constexpr std::string_view names[] = {"weights", "constants", "activations",
+                                        "kv"};
+  return names[int(role)];
+}
+
 Traffic &Traffic::operator+=(const Traffic &other) {
   instructions += other.instructions;
   bytes += other.bytes;
   sectors += other.sectors;
   distinctBytes += other.distinctBytes;
+  uniqueBytes += other.uniqueBytes;
   return *this;
 }
 
@@ -306,16 +312,30 @@ int64_t Counters::instructions() const {
   return sum;
 }
 
+static Traffic sumOf(std::span<const Traffic> all) {
+  Traffic sum;
+  for (const Traffic &each : all)
+    sum += each;
+  return sum;
+}
+
+Traffic Counters::otherLoads() const {
+  static_assert(int(BufferRole::weights) == 0);
+  return sumOf(std::span(loads).subspan(1));
+}
+
+Traffic Counters::allLoads() const { return sumOf(loads); }
+
+Traffic Counters::allStores() const { return sumOf(stores); }
+
 Counters &Counters::operator+=(const Counters &other) {
   for (int kind = 0; kind < instructionClasses; ++kind)
     warpInstructions[kind] += other.warpInstructions[kind];
   threadInstructions += other.threadInstructions;
-  weightLoads += other.weightLoads;
-  loads += other.loads;
-  stores += other.stores;
-  uniqueWeightBytes += other.uniqueWeightBytes;
-  uniqueLoadedBytes += other.uniqueLoadedBytes;
-  uniqueStoredBytes += other.uniqueStoredBytes;
+  for (int role = 0; role < bufferRoles; ++role) {
+    loads[role] += other.loads[role];
+    stores[role] += other.stores[role];
+  }
   sharedAccesses += other.sharedAccesses;
   sharedWavefronts += other.sharedWavefronts;
   bankConflicts += other.bankConflicts;

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,6 +84,9 @@ struct BufferSpec {
   bool defined = false; // whether its first contents count as written
   /// Memory to use in place; null: zeroed memory of the emulator's own.
   std::byte *memory = nullptr;
+  /// How counters call its traffic; none: weights where kernels may not write
+  /// it, else activations.
+  std::optional<BufferRole> role = std::nullopt;
 };
 
 /// Not thread-safe: one call at a time.

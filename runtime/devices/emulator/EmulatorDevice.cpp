@@ -14,6 +14,7 @@
 
 namespace quipu {
 
+using emulator::BufferRole;
 using plan::Argument;
 using plan::Grid;
 using plan::Input;
@@ -41,6 +42,14 @@ static int64_t mostTiles(const Grid &grid, const plan::Bucket &bucket,
     tiles *= (extent + factor.divisor - 1) / factor.divisor;
   }
   return tiles;
+}
+
+/// A matrix as a model brings it is weights; vectors and computed tables are
+/// not.
+static BufferRole roleOf(const plan::Parameter &parameter) {
+  bool stored = parameter.recipe.kind == plan::Recipe::Kind::identity;
+  return stored && parameter.rows > 1 ? BufferRole::weights
+                                      : BufferRole::constants;
 }
 
 Result<int64_t> EmulatorDevice::chooseTarget(const Package &package,
@@ -99,7 +108,8 @@ Result<void> EmulatorDevice::allocate(const ParameterBytes &bytes) {
   for (size_t i = 0; i < bytes.size(); ++i)
     // Not written to: the emulator refuses stores to read-only buffers.
     parameters.push_back(add({plan.parameters[i].name, bytes[i].size(), false,
-                              true, const_cast<std::byte *>(bytes[i].data())}));
+                              true, const_cast<std::byte *>(bytes[i].data()),
+                              roleOf(plan.parameters[i])}));
   const plan::KvCache &cache = plan.kv;
   pageBytes =
       cache.kvHeads * cache.pageSize * rowBytes(cache.type, cache.headDim);
@@ -110,7 +120,8 @@ Result<void> EmulatorDevice::allocate(const ParameterBytes &bytes) {
     for (const char *what : {"keys", "values"})
       kv.push_back(
           add({std::string(what) + " of layer " + std::to_string(layer),
-               uint64_t(pageBytes * limits.pages), true, false, nullptr}));
+               uint64_t(pageBytes * limits.pages), true, false, nullptr,
+               BufferRole::kv}));
   int64_t maxTokens = 0, maxRows = 0;
   for (const plan::Bucket &bucket : plan.buckets) {
     if (bucket.device != kind())
@@ -122,8 +133,10 @@ Result<void> EmulatorDevice::allocate(const ParameterBytes &bytes) {
   if (maxTokens == 0)
     return Error{"the package has code for a GPU but no bucket of its plan; "
                  "compile the model again"};
-  arena = add({"arena", arenaBytes, true, false, nullptr});
-  dims = add({"dims", sizeof(KernelDims), false, false, nullptr});
+  arena =
+      add({"arena", arenaBytes, true, false, nullptr, BufferRole::activations});
+  dims = add({"dims", sizeof(KernelDims), false, false, nullptr,
+              BufferRole::constants});
   const char *names[] = {"tokens", "positions", "slots", "sequences",
                          "pages",  "rows",      "work"};
   for (int i = 0; i < 7; ++i) {
@@ -136,7 +149,7 @@ Result<void> EmulatorDevice::allocate(const ParameterBytes &bytes) {
       count = maxTokens * int64_t(sizeof(WorkItem) / sizeof(int32_t));
     inputBytes[i] = uint64_t(count) * 4;
     inputs[i] = add({std::string("input ") + names[i], inputBytes[i], false,
-                     false, nullptr});
+                     false, nullptr, BufferRole::constants});
   }
   return failed;
 }

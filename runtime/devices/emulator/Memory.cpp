@@ -80,6 +80,8 @@ Result<uint64_t> Memory::add(const BufferSpec &spec) {
   buffer->name = spec.name;
   buffer->bytes = spec.bytes;
   buffer->writable = spec.writable;
+  buffer->role = spec.role.value_or(spec.writable ? BufferRole::activations
+                                                  : BufferRole::weights);
   buffer->host = spec.memory;
   if (!buffer->host) {
     auto memory =

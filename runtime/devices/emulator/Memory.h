@@ -45,6 +45,7 @@ struct Buffer {
   uint64_t bytes = 0;
   std::byte *host = nullptr;
   bool writable = false;
+  BufferRole role = BufferRole::activations;
   bool isShadowed = false;
   Shadow shadow;
   TouchMap loaded, stored;

@@ -143,10 +143,40 @@ TEST_F(EmulatorDeviceTest, keepsTheCacheBetweenSteps) {
   auto counters = device->launchCounters();
   ASSERT_EQ(counters.size(), 1u);
   EXPECT_EQ(counters[0].calls, 2);
-  EXPECT_EQ(counters[0].counters.stores.bytes, 16);
+  EXPECT_EQ(counters[0].counters.allStores().bytes, 16);
   EXPECT_EQ(device->launchTimes().size(), 1u);
   device->profile(true);
   EXPECT_TRUE(device->launchCounters().empty());
+}
+
+// The kernel asks one lane for dims, then each of T for three inputs, the bias
+// and, behind the first, the key before its own; it stores a key and a result.
+TEST_F(EmulatorDeviceTest, countsTrafficByWhatBuffersHold) {
+  using emulator::BufferRole;
+  make();
+  ASSERT_TRUE(run({7}, 0));
+  ASSERT_TRUE(run({8}, 1));
+  emulator::Counters counters = device->launchCounters().at(0).counters;
+  const emulator::Traffic &constants = counters.loadsOf(BufferRole::constants);
+  EXPECT_EQ(constants.bytes, 2 * (32 * 8 + 3 * 4 + 4));
+  EXPECT_EQ(constants.uniqueBytes, 2 * (8 + 3 * 4 + 4));
+  EXPECT_EQ(counters.loadsOf(BufferRole::kv).bytes, 4);
+  EXPECT_EQ(counters.weightLoads().bytes, 0); // a vector is none
+  EXPECT_EQ(counters.loadsOf(BufferRole::activations).bytes, 0);
+  EXPECT_EQ(counters.stores[int(BufferRole::kv)].uniqueBytes, 8);
+  EXPECT_EQ(counters.stores[int(BufferRole::activations)].sectors, 2);
+  EXPECT_EQ(counters.otherLoads().bytes, constants.bytes + 4);
+
+  package.plan.parameters[0].rows = 2; // a matrix is, whatever is read of it
+  bias = 1;
+  auto made = EmulatorDevice::create(
+      package, 0, {std::as_bytes(std::span(&bias, 1))}, {16, 1, 4, 4}, {2});
+  ASSERT_TRUE(made) << made.error().message;
+  device = std::move(*made);
+  ASSERT_TRUE(run({7}, 0));
+  counters = device->launchCounters().at(0).counters;
+  EXPECT_EQ(counters.weightLoads().bytes, 4);
+  EXPECT_EQ(counters.loadsOf(BufferRole::constants).bytes, 32 * 8 + 3 * 4);
 }
 
 TEST_F(EmulatorDeviceTest, copiesPagesWithWhatIsDefined) {

@@ -37,9 +37,9 @@ TEST(Emulator, addsVectorsOverSeveralBlocks) {
   std::vector<float> c = run.values<float>(2, 1000);
   for (int i = 0; i < 1000; ++i)
     EXPECT_EQ(c[i], a[i] + b[i]) << i;
-  EXPECT_EQ(run.report.counters.uniqueStoredBytes, 4000);
-  EXPECT_EQ(run.report.counters.uniqueWeightBytes, 8000);
-  EXPECT_EQ(run.report.counters.stores.bytes, 4000);
+  EXPECT_EQ(run.report.counters.allStores().uniqueBytes, 4000);
+  EXPECT_EQ(run.report.counters.weightLoads().uniqueBytes, 8000);
+  EXPECT_EQ(run.report.counters.allStores().bytes, 4000);
 }
 
 TEST(Emulator, meetsAgainBehindDivergentLoops) {

@@ -100,8 +100,8 @@ TEST(Matrix, multipliesThroughAsyncCopiesAndLdmatrix) {
   const Counters &counters = run.report.counters;
   EXPECT_EQ(counters.tensorInstructions, 1);
   EXPECT_EQ(counters.tensorMacs, 16 * 8 * 16);
-  EXPECT_EQ(counters.weightLoads.sectors, 768 / 32);
-  EXPECT_EQ(counters.weightLoads.efficiency(), 1.0);
+  EXPECT_EQ(counters.weightLoads().sectors, 768 / 32);
+  EXPECT_EQ(counters.weightLoads().efficiency(), 1.0);
 }
 
 TEST(Matrix, countsLdmatrixPasses) {

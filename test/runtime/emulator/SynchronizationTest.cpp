@@ -101,7 +101,7 @@ TEST(Synchronization, waitsForBulkCopies) {
   run.input("weights", std::vector<uint32_t>(32, 9));
   run.launchClean(1, 64, 256);
   EXPECT_THAT(run.values<uint32_t>(0, 64), Each(9u));
-  EXPECT_EQ(run.report.counters.weightLoads.bytes, 128);
+  EXPECT_EQ(run.report.counters.weightLoads().bytes, 128);
   KernelRun wrong(kernel(""));
   wrong.output("out", 256);
   wrong.input("weights", std::vector<uint32_t>(32, 9));

@@ -102,6 +102,8 @@ void quipu::printKernels(const ptx::Module &module) {
 static Json describe(const Traffic &traffic) {
   return {{"instructions", traffic.instructions},
           {"bytes", traffic.bytes},
+          {"distinct_bytes", traffic.distinctBytes},
+          {"unique_bytes", traffic.uniqueBytes},
           {"sectors", traffic.sectors},
           {"sector_efficiency", traffic.efficiency()}};
 }
@@ -111,15 +113,21 @@ static Json describe(const Counters &counters) {
   for (int i = 0; i < instructionClasses; ++i)
     byClass[std::string(name(InstructionClass(i)))] =
         counters.warpInstructions[size_t(i)];
+  Json byRole;
+  for (int i = 0; i < bufferRoles; ++i)
+    byRole[std::string(name(BufferRole(i)))] = {
+        {"loads", describe(counters.loads[size_t(i)])},
+        {"stores", describe(counters.stores[size_t(i)])}};
   return {{"warp_instructions", counters.instructions()},
           {"warp_instructions_by_class", byClass},
           {"thread_instructions", counters.threadInstructions},
-          {"weight_loads", describe(counters.weightLoads)},
-          {"loads", describe(counters.loads)},
-          {"stores", describe(counters.stores)},
-          {"unique_weight_bytes", counters.uniqueWeightBytes},
-          {"unique_loaded_bytes", counters.uniqueLoadedBytes},
-          {"unique_stored_bytes", counters.uniqueStoredBytes},
+          {"weight_loads", describe(counters.weightLoads())},
+          {"loads", describe(counters.otherLoads())},
+          {"stores", describe(counters.allStores())},
+          {"unique_weight_bytes", counters.weightLoads().uniqueBytes},
+          {"unique_loaded_bytes", counters.otherLoads().uniqueBytes},
+          {"unique_stored_bytes", counters.allStores().uniqueBytes},
+          {"traffic_by_role", byRole},
           {"shared_accesses", counters.sharedAccesses},
           {"shared_wavefronts", counters.sharedWavefronts},
           {"bank_conflicts", counters.bankConflicts},

@@ -32,6 +32,8 @@ private:
   }
   Result<void> checkKeys(const json &object, const std::string &where,
                          std::initializer_list<std::string_view> known) const;
+  Result<void> readRole(const json &description, const std::string &where,
+                        LaunchFile::Buffer &buffer) const;
   Result<void> readBuffers(const json &document);
   Result<void> readLaunch(const json &launch, const std::string &where);
   Result<void> readOutput(const json &output, const std::string &where);
@@ -99,6 +101,24 @@ Result<uint64_t> LaunchReader::readCount(const json &object, const char *key,
   return value.get<uint64_t>();
 }
 
+Result<void> LaunchReader::readRole(const json &description,
+                                    const std::string &where,
+                                    LaunchFile::Buffer &buffer) const {
+  if (!description.contains("role"))
+    return {};
+  std::string known;
+  for (int i = 0; i < emulator::bufferRoles; ++i) {
+    auto role = emulator::BufferRole(i);
+    if (description["role"] == name(role))
+      buffer.role = role;
+    known += (i > 0 ? ", " : "") + std::string(name(role));
+  }
+  if (!buffer.role)
+    return wrong(where, "role: expected one of " + known + ", found " +
+                            description["role"].dump());
+  return {};
+}
+
 Result<void> LaunchReader::readBuffers(const json &document) {
   if (!document.contains("buffers"))
     return {};
@@ -110,7 +130,7 @@ Result<void> LaunchReader::readBuffers(const json &document) {
     std::string where = "buffers." + name;
     Result<void> keys = checkKeys(description, where,
                                   {"type", "count", "data", "values", "file",
-                                   "range", "seed", "writable"});
+                                   "range", "seed", "writable", "role"});
     if (!keys)
       return keys;
     LaunchFile::Buffer buffer;
@@ -124,6 +144,9 @@ Result<void> LaunchReader::readBuffers(const json &document) {
         return wrong(where, "writable: expected true or false");
       buffer.writable = description["writable"].get<bool>();
     }
+    Result<void> role = readRole(description, where, buffer);
+    if (!role)
+      return role;
     uint64_t most = (mostContentBytes - total) / numberBytes(*type);
     Result<uint64_t> count =
         readCount(description, "count", where, most, UINT64_MAX);

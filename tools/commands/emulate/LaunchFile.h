@@ -22,8 +22,9 @@ struct LaunchFile {
     std::string name;
     NumberType type = NumberType::u8;
     bool writable = true;
-    bool defined = true;             // false: "uninitialized"
-    std::vector<std::byte> contents; // used in place by the emulator
+    std::optional<emulator::BufferRole> role; // none: as it is writable
+    bool defined = true;                      // false: "uninitialized"
+    std::vector<std::byte> contents;          // used in place by the emulator
   };
 
   struct Parameter {

@@ -62,6 +62,7 @@ private:
   Value couple(const MatmulTile &tile, int64_t group, int64_t half);
   /// First element of K of a lane in `step` (i32).
   Value start(Value step);
+  Value lastStart();
   SmallVector<Value> load(const Lane &lane, Value step);
   /// `carried` (sums, then the statistic) after `step`, whose weights are
   /// `weights`.
@@ -149,14 +150,23 @@ Value StreamedMatmul::start(Value step) {
                f.mul(inGroup, runElements));
 }
 
+/// What stands in for a start past K: two lanes share the last sector of a row
+/// whose bytes are whole sectors.
+Value StreamedMatmul::lastStart() {
+  if (tiles.columns % (2 * runElements))
+    return f.i32(int32_t(tiles.columns - runElements));
+  return f.add(f.mul(f.modulo(inGroup, 2), runElements),
+               tiles.columns - 2 * runElements);
+}
+
 SmallVector<Value> StreamedMatmul::load(const Lane &lane, Value step) {
   auto registers = VectorType::get({4}, f.b.getI32Type());
-  Value first = start(step);
+  Value first = start(step), last = lastStart();
   SmallVector<Value> weights;
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
     Value at = f.add(first, chunk * chunkElements);
     if (mayPass) // products with activations of 0
-      at = f.minimum(at, f.i32(int32_t(tiles.columns - runElements)));
+      at = f.minimum(at, last);
     for (Value row : lane.rows) {
       Value from =
           mayPass ? f.element(row, at, 2)

@@ -15,7 +15,9 @@
 // are in flight while one is used. One barrier a block: behind it the block's
 // copies of all threads are there, and the slot of the block before is free for
 // the next copies. Chunk c of 16 bytes of row r lies at c ^ (r % 8) of a pitch
-// of whole 128 bytes, so that neither copies nor ldmatrix meet in a bank.
+// of whole 128 bytes, so that neither copies nor ldmatrix meet in a bank; where
+// 8 threads that copy together reach into the next row, the bits of r % 8 are
+// taken in reverse, so that neighbouring rows differ in the highest.
 //
 // Positions behind the item's context become zeros in shared memory; positions
 // behind a row's own are hidden, only in blocks where the warp has such rows.
@@ -73,6 +75,8 @@ private:
   void addValues(ValueRange weights, Value values, State &state);
   void storeRows(const PrefillItem &item, const Rows &rows, State &state);
 
+  /// Where chunk `chunk` of row `row`, of 8 rows, stands in its row.
+  Value swizzle(Value chunk, Value row);
   /// Byte offset in a tile of the address that this lane gives to ldmatrix for
   /// 16 x 16 elements: row `matrix bit rowBit` * 8 + lane % 8 of the 16, chunk
   /// 2 * index + the other bit.
@@ -129,8 +133,7 @@ void TensorCorePrefill::stage(const PrefillItem &item, Value block,
         Value from = kvOffset(
             f, sizes, onePage ? page : loadPage(f, sizes, item.kv, known),
             known);
-        Value swizzled =
-            arith::XOrIOp::create(f.b, chunk, f.modulo(row, chunkElements));
+        Value swizzled = swizzle(chunk, f.modulo(row, 8));
         Value place =
             f.element(f.element(to, row, pitch), swizzled, chunkBytes);
         copyAsync(f, place,
@@ -184,6 +187,16 @@ TensorCorePrefill::Rows TensorCorePrefill::loadRows(const PrefillItem &item,
   return rows;
 }
 
+Value TensorCorePrefill::swizzle(Value chunk, Value row) {
+  Value bits = row;
+  if (sizes.rowBytes() % bankBytes != 0) {
+    Value low = f.mul(f.modulo(row, 2), 4), high = f.divide(row, 4);
+    Value middle = arith::AndIOp::create(f.b, row, f.i32(2));
+    bits = f.add(f.add(low, middle), high);
+  }
+  return arith::XOrIOp::create(f.b, chunk, bits);
+}
+
 Value TensorCorePrefill::matrixOffset(int64_t index, int64_t rowBit) {
   Value inMatrix = f.modulo(f.lane(), 8), matrix = f.divide(f.lane(), 8);
   auto bit = [&](int64_t which) {
@@ -191,7 +204,7 @@ Value TensorCorePrefill::matrixOffset(int64_t index, int64_t rowBit) {
   };
   Value row = f.add(f.mul(bit(rowBit), 8), inMatrix);
   Value chunk = f.add(bit(1 - rowBit), 2 * index);
-  Value swizzled = arith::XOrIOp::create(f.b, chunk, inMatrix);
+  Value swizzled = swizzle(chunk, inMatrix);
   return f.add(f.mul(row, pitch), f.mul(swizzled, chunkBytes));
 }
 

@@ -107,6 +107,8 @@ void Runner::addTensor(RankedTensorType type) {
     columns *= shape[i];
   int64_t bytesEach = rowBytes(stored, columns);
   Bytes &bytes = allocate(rows * bytesEach);
+  buffers.back().isWeight =
+      shape.size() == 2 && !ShapedType::isDynamic(type.getDimSize(0));
   std::vector<float> values(columns);
   DenseTensor dense = zeroTensor(shape);
   for (int64_t row = 0; row < rows; ++row) {

@@ -40,6 +40,7 @@ struct LaunchBuffer {
   std::byte *data;
   int64_t bytes;
   bool writable;
+  bool isWeight = false; // a stored matrix
 };
 
 /// Something that compiles and runs kernels.

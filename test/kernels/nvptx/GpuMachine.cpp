@@ -65,7 +65,8 @@ struct Launch {
   int64_t threads;
 
   void add(const emulator::BufferSpec &spec);
-  void run(const std::string &entry, int64_t blocks, int64_t sharedBytes);
+  emulator::Counters run(const std::string &entry, int64_t blocks,
+                         int64_t sharedBytes);
 };
 } // namespace
 
@@ -76,8 +77,8 @@ void Launch::add(const emulator::BufferSpec &spec) {
   parameters.push_back(*address);
 }
 
-void Launch::run(const std::string &entry, int64_t blocks,
-                 int64_t sharedBytes) {
+emulator::Counters Launch::run(const std::string &entry, int64_t blocks,
+                               int64_t sharedBytes) {
   emulator::LaunchShape shape;
   shape.grid.x = uint32_t(blocks);
   shape.block.x = uint32_t(threads);
@@ -88,6 +89,7 @@ void Launch::run(const std::string &entry, int64_t blocks,
     fail(entry + ": " + report.error().message);
   for (const emulator::Report &each : report->reports)
     ADD_FAILURE() << each.message;
+  return report->counters;
 }
 
 void GpuMachine::run(func::FuncOp function, ArrayRef<LaunchBuffer> buffers,
@@ -106,6 +108,9 @@ void GpuMachine::run(func::FuncOp function, ArrayRef<LaunchBuffer> buffers,
     spec.writable = buffer.writable;
     spec.defined = !buffer.writable;
     spec.memory = buffer.data;
+    if (!buffer.writable)
+      spec.role = buffer.isWeight ? emulator::BufferRole::weights
+                                  : emulator::BufferRole::constants;
     launch.add(spec);
   }
   KernelDims held = dims;
@@ -115,9 +120,11 @@ void GpuMachine::run(func::FuncOp function, ArrayRef<LaunchBuffer> buffers,
   spec.writable = false;
   spec.defined = true;
   spec.memory = reinterpret_cast<std::byte *>(&held);
+  spec.role = emulator::BufferRole::constants;
   launch.add(spec);
   std::string name = function.getName().str();
-  launch.run(name, std::min<int64_t>(tiles, calls), sharedBytes[0]);
+  counted = {launch.run(name, std::min<int64_t>(tiles, calls), sharedBytes[0])};
   if (sharedBytes.size() > 1)
-    launch.run(name + kernel::mergeSuffix.str(), dims.tokens, sharedBytes[1]);
+    counted.push_back(launch.run(name + kernel::mergeSuffix.str(), dims.tokens,
+                                 sharedBytes[1]));
 }

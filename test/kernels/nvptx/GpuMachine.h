@@ -1,6 +1,7 @@
 //===- GpuMachine.h - Kernels in the emulator, for tests --------*- C++ -*-===//
 //
-// Runs kernel cases as PTX in the emulator, whose checks are part of the test.
+// Runs kernel cases as PTX in the emulator, whose checks are part of the test,
+// and keeps what it counted.
 //
 //===----------------------------------------------------------------------===//
 
@@ -8,6 +9,7 @@
 #define QUIPU_TEST_KERNELS_NVPTX_GPUMACHINE_H
 
 #include "kernels/nvptx/GpuTarget.h"
+#include "runtime/devices/emulator/Counters.h"
 #include "test/kernels/KernelCase.h"
 
 namespace quipu::test {
@@ -24,8 +26,12 @@ public:
   void run(mlir::func::FuncOp function, llvm::ArrayRef<LaunchBuffer> buffers,
            const KernelDims &dims, int64_t tiles, int calls) const override;
 
+  /// Of the latest run: the kernel's, then its merge's if it has one.
+  const std::vector<emulator::Counters> &counters() const { return counted; }
+
 private:
   const GpuTarget &target;
+  mutable std::vector<emulator::Counters> counted;
 };
 
 /// The PTX of `function` for `target`, its merge included.

@@ -1,0 +1,247 @@
+//===- CountersTest.cpp - What GPU kernels ask memory for -----------------===//
+//
+// Counts of the emulator, where a kernel that computes the right numbers may
+// still waste: sectors of weights, weights read twice, shared-memory banks,
+// tensor cores on padding. Costs of a main loop are told from those of what
+// runs once by the difference of two runs of different length.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/kernel/Tiling.h"
+#include "test/kernels/AttentionCase.h"
+#include "test/kernels/RowCases.h"
+#include "test/kernels/nvptx/GpuAttention.h"
+#include "test/kernels/nvptx/GpuMachine.h"
+
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/MathExtras.h"
+#include "gtest/gtest.h"
+
+using namespace quipu;
+using namespace quipu::test;
+using emulator::Counters;
+using emulator::Traffic;
+
+namespace {
+
+/// Types whose rows a kernel can read as they are.
+constexpr const char *floatTypes[] = {"f32", "f16", "bf16"};
+
+int64_t bytesOf(const std::string &type) { return type == "f32" ? 4 : 2; }
+
+/// A product of n rows of k weights with t tokens.
+struct Product {
+  std::string skeleton;
+  std::string type;
+  int64_t n, k, t;
+
+  int64_t weightBytes() const { return n * k * bytesOf(type); }
+};
+
+void PrintTo(const Product &each, std::ostream *stream) {
+  *stream << each.skeleton << ' ' << each.type << ' ' << each.n << 'x' << each.k
+          << ", " << each.t << " tokens";
+}
+
+Counters count(const Product &each) {
+  GpuMachine machine;
+  double error = relativeError(
+      {product(each.skeleton, each.type, each.n, each.k, each.t), each.t},
+      machine);
+  EXPECT_LT(error, 2e-2) << testing::PrintToString(each);
+  return machine.counters().front();
+}
+
+/// The schedule that a product is run with.
+struct Sizes {
+  int64_t rowTile, tokenTile, kTile, stages, warps, rowUnroll;
+};
+
+Sizes sizesOf(const Product &each) {
+  GpuMachine machine;
+  auto context = createKernelContext(machine);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(
+      product(each.skeleton, each.type, each.n, each.k, each.t), context.get());
+  kernel::ScheduleAttr schedule = kernel::getSchedule(
+      skeletonOf(scheduledKernel(*module, machine, each.t)));
+  return {schedule.getRowTile(),      schedule.getTokenTile(),
+          schedule.getKTile(),        schedule.getStages(),
+          schedule.getThreads() / 32, schedule.getRowUnroll()};
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+TEST(GpuCounters, MatvecReadsWholeSectorsOnce) {
+  for (const char *type : floatTypes)
+    for (int64_t n : {16, 64, 112})
+      for (int64_t k : {16, 48, 512, 1040}) {
+        Product each = {"matvec", type, n, k, 1};
+        Traffic weights = count(each).weightLoads();
+        EXPECT_EQ(weights.sectors * 32, each.weightBytes())
+            << testing::PrintToString(each);
+        EXPECT_EQ(weights.bytes, each.weightBytes())
+            << testing::PrintToString(each);
+        EXPECT_EQ(weights.uniqueBytes, each.weightBytes());
+      }
+}
+
+// Rows past the last are read as copies of it: again, but in whole sectors.
+TEST(GpuCounters, MatvecWastesNoSectorOnRowsLeftOver) {
+  for (const char *type : floatTypes) {
+    Product each = {"matvec", type, 37, 80, 1};
+    Traffic weights = count(each).weightLoads();
+    EXPECT_EQ(weights.efficiency(), 1.0) << type;
+    EXPECT_EQ(weights.uniqueBytes, each.weightBytes()) << type;
+    EXPECT_EQ(weights.bytes, 40 * 80 * bytesOf(type)) << type;
+  }
+}
+
+TEST(GpuCounters, StreamedMatmulReadsWholeSectorsOnceForEachTokenTile) {
+  for (const char *type : {"f16", "bf16"})
+    for (int64_t t : {2, 8}) {
+      Product each = {"matmul", type, 96, 512, t};
+      ASSERT_EQ(sizesOf(each).stages, 0) << "it does not stream";
+      Traffic weights = count(each).weightLoads();
+      EXPECT_EQ(weights.efficiency(), 1.0) << testing::PrintToString(each);
+      EXPECT_EQ(weights.bytes, each.weightBytes())
+          << testing::PrintToString(each);
+      EXPECT_EQ(weights.uniqueBytes, each.weightBytes());
+    }
+}
+
+// A step that passes the end of a row reads its last sector again.
+TEST(GpuCounters, StreamedMatmulWastesNoSectorOnColumnsLeftOver) {
+  for (const char *type : {"f16", "bf16"})
+    for (int64_t k : {16, 48, 80, 208, 576, 1072})
+      for (int64_t n : {16, 37}) {
+        Product each = {"matmul", type, n, k, 5};
+        ASSERT_EQ(sizesOf(each).stages, 0) << "it does not stream";
+        Traffic weights = count(each).weightLoads();
+        EXPECT_EQ(weights.efficiency(), 1.0) << testing::PrintToString(each);
+        EXPECT_EQ(weights.uniqueBytes, each.weightBytes());
+      }
+}
+
+TEST(GpuCounters, StagedMatmulReadsWholeSectorsOnceForEachTokenTile) {
+  for (const char *type : floatTypes)
+    for (int64_t t : {12, 64, 130}) {
+      Product each = {"matmul", type, 128, 256, t};
+      Sizes sizes = sizesOf(each);
+      ASSERT_GT(sizes.stages, 1) << "it does not stage copies";
+      Traffic weights = count(each).weightLoads();
+      EXPECT_EQ(weights.efficiency(), 1.0) << testing::PrintToString(each);
+      EXPECT_EQ(weights.bytes,
+                llvm::divideCeil(t, sizes.tokenTile) * each.weightBytes())
+          << testing::PrintToString(each);
+      EXPECT_EQ(weights.uniqueBytes, each.weightBytes());
+    }
+}
+
+TEST(GpuCounters, StagedMatmulWastesNoSectorOnWhatIsLeftOver) {
+  for (const char *type : floatTypes)
+    for (int64_t k : {16, 80, 208})
+      for (int64_t n : {37, 70}) {
+        Product each = {"matmul", type, n, k, 20};
+        ASSERT_GT(sizesOf(each).stages, 1) << "it does not stage copies";
+        Traffic weights = count(each).weightLoads();
+        EXPECT_EQ(weights.efficiency(), 1.0) << testing::PrintToString(each);
+        EXPECT_EQ(weights.uniqueBytes, each.weightBytes());
+      }
+}
+
+//===----------------------------------------------------------------------===//
+// Tensor cores
+//===----------------------------------------------------------------------===//
+
+TEST(GpuCounters, MatmulMultipliesThePaddedShapeOnce) {
+  for (const char *type : {"f16", "bf16", "!llama.q8_0"})
+    for (int64_t t : {5, 20, 70})
+      for (int64_t k : {256, 576}) {
+        Product each = {"matmul", type, 70, k, t};
+        Sizes sizes = sizesOf(each);
+        int64_t step = sizes.kTile;
+        if (sizes.stages == 0) // warps without rows of their own divide K
+          step *= sizes.warps / (sizes.rowTile / sizes.rowUnroll);
+        int64_t padded = llvm::alignTo(each.n, sizes.rowTile) *
+                         llvm::alignTo(each.k, step) *
+                         llvm::alignTo(each.t, sizes.tokenTile);
+        EXPECT_EQ(count(each).tensorMacs, padded)
+            << testing::PrintToString(each);
+      }
+}
+
+// Two products of rows times head_dim times positions, in blocks of kv_tile.
+TEST(GpuCounters, PrefillMultipliesThePaddedShapeOnce) {
+  for (const char *type : {"f16", "bf16"}) {
+    AttentionShape shape;
+    shape.type = type;
+    AttentionCase batch(shape, {{100, 20}}, 6);
+    // 20 tokens of 3 heads fill one pass of 4 warps with 16 rows each; they see
+    // 120 positions, two blocks of 64.
+    EXPECT_EQ(prefillOnGpu(batch, 20).counters.front().tensorMacs,
+              shape.kvHeads * 64 * 128 * shape.headDim * 2)
+        << type;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Banks of shared memory
+//===----------------------------------------------------------------------===//
+
+/// What the passes over shared memory grow by from `shorter` to `longer`.
+struct Banks {
+  Banks(const Counters &shorter, const Counters &longer)
+      : wavefronts(longer.sharedWavefronts - shorter.sharedWavefronts),
+        conflicts(longer.bankConflicts - shorter.bankConflicts) {}
+
+  int64_t wavefronts, conflicts;
+
+  double share() const { return double(conflicts) / double(wavefronts); }
+};
+
+TEST(GpuCounters, MatmulMeetsNoBankTwice) {
+  for (const char *type : {"f32", "f16", "bf16", "!llama.q8_0", "!llama.q4_k"})
+    for (int64_t t : {8, 20, 130}) {
+      Product shorter = {"matmul", type, 64, 512, t}, longer = shorter;
+      longer.k = 1536;
+      Banks banks(count(shorter), count(longer));
+      if (sizesOf(longer).stages == 0) { // nothing is shared but sums
+        EXPECT_EQ(banks.wavefronts, 0) << testing::PrintToString(longer);
+        continue;
+      }
+      EXPECT_GT(banks.wavefronts, 0) << testing::PrintToString(longer);
+      EXPECT_LE(banks.share(), 0.02) << testing::PrintToString(longer);
+    }
+}
+
+// Keys and values do not go through shared memory at all.
+TEST(GpuCounters, DecodeSharesNothingInItsLoop) {
+  for (const char *type : floatTypes) {
+    AttentionShape shape;
+    shape.type = type;
+    AttentionCase near(shape, {{200, 1}}, 6), far(shape, {{600, 1}}, 6);
+    Banks banks(decodeOnGpu(near, 1, 1024).counters.front(),
+                decodeOnGpu(far, 1, 1024).counters.front());
+    EXPECT_EQ(banks.wavefronts, 0) << type;
+  }
+}
+
+TEST(GpuCounters, PrefillMeetsNoBankTwice) {
+  for (const char *type : {"f16", "bf16"})
+    for (auto [headDim, pageSize] :
+         {std::pair(64, 64), {128, 32}, {96, 16}, {32, 16}, {16, 32}}) {
+      AttentionShape shape;
+      shape.headDim = headDim;
+      shape.pageSize = pageSize;
+      shape.type = type;
+      AttentionCase near(shape, {{236, 20}}, 6), far(shape, {{748, 20}}, 6);
+      Banks banks(prefillOnGpu(near, 20).counters.front(),
+                  prefillOnGpu(far, 20).counters.front());
+      EXPECT_GT(banks.wavefronts, 0) << type << " " << headDim;
+      EXPECT_LE(banks.share(), 0.02) << type << " " << headDim;
+    }
+}
+
+} // namespace

@@ -13,6 +13,9 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
 
 using namespace mlir;
 using namespace quipu;
@@ -113,6 +116,46 @@ static Result<void> addRegisterUse(Explanation &explanation) {
   return {};
 }
 
+namespace {
+/// The plan as IR, with what it was made from.
+struct PlannedModel {
+  PlannedModel(const Model &model, const CompileOptions &asked)
+      : options(asked), compilation(model, options) {}
+
+  /// The skeleton of a kernel or of its merge.
+  Operation *skeleton(const plan::Kernel &kernel) {
+    llvm::StringRef name = kernel.name;
+    name.consume_back(kernel::mergeSuffix);
+    SymbolTable symbols(compilation.module());
+    return &symbols.lookup<func::FuncOp>(name).getBody().front().front();
+  }
+
+  CompileOptions options;
+  Compilation compilation;
+};
+} // namespace
+
+/// As the emulator launches; a GPU with more multiprocessors has more blocks,
+/// each of which reads the sizes of the step.
+static constexpr int64_t mostBlocks = 128;
+
+static KernelTraffic trafficOf(PlannedModel &planned, const plan::Plan &plan,
+                               const plan::Bucket &bucket,
+                               const plan::Launch &launch, int64_t position,
+                               int64_t tokens) {
+  const plan::Kernel &kernel = plan.kernels[launch.kernel];
+  TrafficStep step;
+  step.first = position;
+  step.tokens = tokens;
+  step.splitLength =
+      plan::splitLength(position + tokens, plan.maxSplits, plan.kv.pageSize);
+  step.splits = llvm::divideCeil(position + tokens, step.splitLength);
+  step.queryTile = bucket.queryTile;
+  step.blocks = std::clamp<int64_t>(plan::mostTiles(launch.grid, bucket, plan),
+                                    1, mostBlocks);
+  return predictTraffic(planned.skeleton(kernel), isMerge(kernel), step);
+}
+
 Result<Explanation> quipu::explainModel(const Model &model,
                                         const CompileOptions &asked) {
   Result<std::vector<TargetChoice>> targets = chooseTargets(asked.targets);
@@ -131,7 +174,8 @@ Result<Explanation> quipu::explainModel(const Model &model,
   explanation.package = *package;
   const plan::Plan &plan = explanation.package->plan;
 
-  Compilation fused(model, options), planned(model, options);
+  Compilation fused(model, options);
+  auto planned = std::make_shared<PlannedModel>(model, options);
   if (Result<void> done = fused.run(Stage::fused); !done)
     return done.error();
   auto ops = opsOfLaunches(fused.module(), plan);
@@ -139,18 +183,20 @@ Result<Explanation> quipu::explainModel(const Model &model,
     return ops.error();
   explanation.ops = std::move(*ops);
 
-  if (Result<void> done = planned.run(Stage::plan); !done)
+  if (Result<void> done = planned->compilation.run(Stage::plan); !done)
     return done.error();
-  SymbolTable symbols(planned.module());
-  for (const plan::Kernel &kernel : plan.kernels) {
-    llvm::StringRef name = kernel.name;
-    name.consume_back(kernel::mergeSuffix);
-    auto function = symbols.lookup<func::FuncOp>(name);
-    Operation *skeleton = &function.getBody().front().front();
-    explanation.kernels.push_back({scheduleText(skeleton, target), {}});
-  }
-  if (kindOf(target) == plan::DeviceKind::gpu)
-    if (Result<void> done = addRegisterUse(explanation); !done)
-      return done.error();
+  for (const plan::Kernel &kernel : plan.kernels)
+    explanation.kernels.push_back(
+        {scheduleText(planned->skeleton(kernel), target), {}});
+  if (kindOf(target) != plan::DeviceKind::gpu)
+    return explanation;
+  explanation.traffic = [planned, package = explanation.package](
+                            const plan::Bucket &bucket,
+                            const plan::Launch &launch, int64_t position,
+                            int64_t tokens) {
+    return trafficOf(*planned, package->plan, bucket, launch, position, tokens);
+  };
+  if (Result<void> done = addRegisterUse(explanation); !done)
+    return done.error();
   return explanation;
 }

@@ -10,7 +10,9 @@
 
 #include "compiler/Compile.h"
 #include "compiler/nvptx/Ptxas.h"
+#include "kernels/nvptx/Traffic.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +32,13 @@ struct Explanation {
   /// Ops by bucket and launch, "rms_norm, 3 linear, 2 rope, kv_append"; empty
   /// for a merge.
   std::vector<std::vector<std::string>> ops;
+  /// What a launch of a bucket asks memory for, in a step of one sequence with
+  /// `tokens` tokens from `position` on and logits of the last. Empty for a
+  /// CPU. `model`, which was explained, must still be there.
+  std::function<KernelTraffic(const plan::Bucket &bucket,
+                              const plan::Launch &launch, int64_t position,
+                              int64_t tokens)>
+      traffic;
   /// Why there are no register counts; empty where there are, or where none
   /// are expected.
   std::string withoutRegisters;

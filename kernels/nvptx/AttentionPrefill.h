@@ -52,8 +52,11 @@ protected:
   kernel::ScheduleAttr schedule;
 };
 
-/// The way on tensor cores, or null where `op` is not for them: KV of 32 bits,
-/// or a head_dim that is no multiple of 16 or above 128.
+/// Whether tensor cores multiply: not KV of 32 bits, nor with a head_dim that
+/// is no multiple of 16 or above 128.
+bool usesTensorCores(const PagedAttention &sizes);
+
+/// The way on tensor cores, or null where `op` is not for them.
 std::unique_ptr<PrefillEmitter>
 makeTensorCorePrefill(KernelFunction &f, kernel::AttentionPrefillOp op,
                       const PagedAttention &sizes);

@@ -12,6 +12,20 @@
 
 namespace quipu::gpu {
 
+/// How the warps of a tile of StreamedMatmul.cpp divide its rows and K.
+struct StreamedSteps {
+  StreamedSteps(kernel::ScheduleAttr schedule, int64_t columns);
+
+  int64_t rowWarps; // over rows
+  int64_t splits;   // over K
+  int64_t steps;    // of splits * k_tile elements, the last of which may pass K
+  bool mayPass;
+};
+
+/// Whether StagedMatmul.cpp can copy the weights of `segment` as they are.
+bool copiesWeights(kernel::SegmentOp segment, kernel::ScheduleAttr schedule,
+                   int64_t columns);
+
 /// Weights of 16 bits go from memory into registers: stages = 0.
 mlir::LogicalResult emitStreamedMatmul(MatmulTiles &tiles);
 

@@ -71,11 +71,13 @@ LogicalResult StagedMatmul::check() {
   return success();
 }
 
-/// Whether the weights can be copied as they are.
-bool StagedMatmul::direct(RowSegment &segment) {
-  if (slots < 2 || tiles.columns % layout.chunkElements())
+bool gpu::copiesWeights(kernel::SegmentOp segment,
+                        kernel::ScheduleAttr schedule, int64_t columns) {
+  Arithmetic arithmetic = schedule.getArithmetic();
+  StagedRows layout = {0, arithmetic == Arithmetic::f32 ? 4 : 2};
+  if (schedule.getStages() < 2 || columns % layout.chunkElements())
     return false;
-  return llvm::all_of(segment.op.getWeights(), [&](Value weight) {
+  return llvm::all_of(segment.getWeights(), [&](Value weight) {
     Type type = cast<RankedTensorType>(weight.getType()).getElementType();
     switch (arithmetic) {
     case Arithmetic::f32:
@@ -339,9 +341,10 @@ void StagedMatmul::emitTile(const MatmulTile &tile) {
   if (tiles.activations.hasStatistic())
     count += int64_t(lines.rows.size());
   SmallVector<Value> initial(count, f.f32(0.0f));
-  SmallVector<Value> carried = direct(tile.segment)
-                                   ? emitPipelined(tile, lines, initial)
-                                   : emitDecoding(tile, lines, initial);
+  SmallVector<Value> carried =
+      copiesWeights(tile.segment.op, schedule, tiles.columns)
+          ? emitPipelined(tile, lines, initial)
+          : emitDecoding(tile, lines, initial);
   storeSums(lines, carried);
   f.barrier();
   tiles.finish(tile, {1, stages, statistics});

@@ -39,7 +39,6 @@ private:
     mlir::Value lastInside; // the last row is; null: on all threads
   };
 
-  bool direct(RowSegment &segment);
   Lines placeLines(const MatmulTile &tile);
   Copies placeCopies(const MatmulTile &tile, int64_t member);
 

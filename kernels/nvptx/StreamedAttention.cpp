@@ -31,21 +31,25 @@ static int64_t elementsOfLoad(const PagedAttention &sizes, int64_t vector) {
   return elements;
 }
 
-StreamedAttention::StreamedAttention(KernelFunction &f,
-                                     const PagedAttention &sizes,
-                                     kernel::ScheduleAttr schedule)
-    : f(f), sizes(sizes), elements(elementsOfLoad(sizes, schedule.getVector())),
+StreamedSizes::StreamedSizes(const PagedAttention &sizes,
+                             kernel::ScheduleAttr schedule)
+    : elements(elementsOfLoad(sizes, schedule.getVector())),
       chunks(sizes.headDim / elements),
       lanes(std::min<int64_t>(warpThreads, llvm::bit_ceil(uint64_t(chunks)))),
       chunksPerLane(llvm::divideCeil(chunks, lanes)),
-      streams(f.threads / lanes),
-      unroll(std::max<int64_t>(1, schedule.getKvTile() / streams)) {
+      streams(schedule.getThreads() / lanes),
+      unroll(std::max<int64_t>(1, schedule.getKvTile() / streams)) {}
+
+StreamedAttention::StreamedAttention(KernelFunction &f,
+                                     const PagedAttention &sizes,
+                                     kernel::ScheduleAttr schedule)
+    : StreamedSizes(sizes, schedule), f(f), sizes(sizes) {
   int64_t rows = f.warps() * mostRows();
   sharedSums = f.shared(rows * sizes.headDim * 4);
   sharedTotals = f.shared(rows * 8);
 }
 
-int64_t StreamedAttention::mostRows() const {
+int64_t StreamedSizes::mostRows() const {
   int64_t held =
       std::max<int64_t>(1, mostElementsHeld / (chunksPerLane * elements));
   return std::min(held, mostRowsHeld);

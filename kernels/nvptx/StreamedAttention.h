@@ -23,7 +23,22 @@
 
 namespace quipu::gpu {
 
-class StreamedAttention {
+/// How a block divides a range of positions.
+struct StreamedSizes {
+  StreamedSizes(const PagedAttention &sizes, kernel::ScheduleAttr schedule);
+
+  int64_t elements;      // of one load of a lane
+  int64_t chunks;        // of `elements` in a row
+  int64_t lanes;         // R, a power of two
+  int64_t chunksPerLane; // C
+  int64_t streams;       // of the block
+  int64_t unroll;
+
+  /// Rows that the registers hold: at least 1.
+  int64_t mostRows() const;
+};
+
+class StreamedAttention : private StreamedSizes {
 public:
   /// A query (address of D f32) and how many positions (i32) it sees.
   struct Row {
@@ -42,8 +57,7 @@ public:
   StreamedAttention(KernelFunction &f, const PagedAttention &sizes,
                     kernel::ScheduleAttr schedule);
 
-  /// Rows that the registers hold: at least 1.
-  int64_t mostRows() const;
+  using StreamedSizes::mostRows;
 
   /// Runs `rows` over positions [first, last) (i32, the same on all threads);
   /// no row sees more than `last`. All threads call it.
@@ -85,12 +99,6 @@ private:
 
   KernelFunction &f;
   PagedAttention sizes;
-  int64_t elements;      // of one load of a lane
-  int64_t chunks;        // of `elements` in a row
-  int64_t lanes;         // R, a power of two
-  int64_t chunksPerLane; // C
-  int64_t streams;       // of the block
-  int64_t unroll;
   mlir::Value sharedSums;   // f32 (warps, rows, D)
   mlir::Value sharedTotals; // f32 (warps, rows, 2): maximum, total
 };

@@ -88,6 +88,15 @@ StreamedMatmul::StreamedMatmul(MatmulTiles &tiles)
       groups(tiles.schedule.getRowUnroll() / mmaRows),
       chunks(tiles.schedule.getKTile() / chunkElements) {}
 
+gpu::StreamedSteps::StreamedSteps(kernel::ScheduleAttr schedule,
+                                  int64_t columns)
+    : rowWarps(schedule.getRowTile() / schedule.getRowUnroll()),
+      splits(schedule.getThreads() / warpThreads / rowWarps) {
+  int64_t together = splits * schedule.getKTile();
+  steps = llvm::divideCeil(columns, together);
+  mayPass = steps * together != columns;
+}
+
 LogicalResult StreamedMatmul::check() {
   kernel::ScheduleAttr schedule = tiles.schedule;
   auto refuse = [&](const Twine &why) {
@@ -116,10 +125,10 @@ LogicalResult StreamedMatmul::check() {
       if (!type.isF16() && !type.isBF16())
         return refuse("expected weights of 16 bits");
     }
-  splits = f.warps() / rowWarps;
-  int64_t together = splits * chunks * chunkElements;
-  steps = llvm::divideCeil(tiles.columns, together);
-  mayPass = steps * together != tiles.columns;
+  StreamedSteps divided(schedule, tiles.columns);
+  splits = divided.splits;
+  steps = divided.steps;
+  mayPass = divided.mayPass;
   return success();
 }
 

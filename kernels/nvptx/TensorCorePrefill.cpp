@@ -371,12 +371,15 @@ void TensorCorePrefill::emitItem(const PrefillItem &item) {
          [&](Value firstRow) { emitPass(item, firstRow); });
 }
 
+bool gpu::usesTensorCores(const PagedAttention &sizes) {
+  return sizes.storedBytes == 2 && sizes.headDim % mmaDepth == 0 &&
+         sizes.headDim <= mostHeadDim;
+}
+
 std::unique_ptr<PrefillEmitter>
 gpu::makeTensorCorePrefill(KernelFunction &f, kernel::AttentionPrefillOp op,
                            const PagedAttention &sizes) {
-  bool multiplies = sizes.storedBytes == 2 && sizes.headDim % mmaDepth == 0 &&
-                    sizes.headDim <= mostHeadDim;
-  if (!multiplies)
+  if (!usesTensorCores(sizes))
     return nullptr;
   return std::make_unique<TensorCorePrefill>(f, op, sizes);
 }

@@ -64,9 +64,7 @@ int64_t rowCount(std::span<const StepRequest> requests) {
 }
 
 int64_t splitLength(int64_t kvLength, const BatchShape &shape) {
-  int64_t length = std::max<int64_t>(256, (kvLength + shape.maxSplits - 1) /
-                                              shape.maxSplits);
-  return (length + shape.pageSize - 1) / shape.pageSize * shape.pageSize;
+  return plan::splitLength(kvLength, shape.maxSplits, shape.pageSize);
 }
 
 Batch buildBatch(std::span<const StepRequest> requests,

@@ -52,8 +52,7 @@ struct Batch {
   }
 };
 
-/// Tokens in each KV range of split attention, for a longest context of
-/// `kvLength`: at least 256, so that a split is worth its merge.
+/// plan::splitLength() of a batch.
 int64_t splitLength(int64_t kvLength, const BatchShape &shape);
 
 Batch buildBatch(std::span<const StepRequest> requests,

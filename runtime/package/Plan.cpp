@@ -397,6 +397,35 @@ void checkKvSize(const JsonField &field, const Plan &plan) {
 
 } // namespace
 
+int64_t mostTiles(const Grid &grid, const Bucket &bucket, const Plan &plan) {
+  int64_t tiles = grid.count;
+  for (const Grid::Factor &factor : grid.factors) {
+    int64_t extent = 1;
+    switch (factor.symbol) {
+    case Grid::Symbol::one:
+      break;
+    case Grid::Symbol::tokens:
+    case Grid::Symbol::work: // an item has a token at least
+      extent = bucket.maxTokens;
+      break;
+    case Grid::Symbol::rows:
+      extent = bucket.maxRows;
+      break;
+    case Grid::Symbol::splits:
+      extent = plan.maxSplits;
+      break;
+    }
+    tiles *= (extent + factor.divisor - 1) / factor.divisor;
+  }
+  return tiles;
+}
+
+int64_t splitLength(int64_t kvLength, int64_t maxSplits, int64_t pageSize) {
+  int64_t length =
+      std::max<int64_t>(256, (kvLength + maxSplits - 1) / maxSplits);
+  return (length + pageSize - 1) / pageSize * pageSize;
+}
+
 json toJson(const Plan &plan) {
   json parameters = json::array(), kernels = json::array(),
        buckets = json::array();

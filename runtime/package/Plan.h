@@ -159,6 +159,13 @@ struct Plan {
   std::vector<Bucket> buckets;
 };
 
+/// Most tiles that a launch of `bucket` can have, and so most blocks of use.
+int64_t mostTiles(const Grid &grid, const Bucket &bucket, const Plan &plan);
+
+/// Tokens in each KV range of split attention, for a longest context of
+/// `kvLength`: at least 256, so that a split is worth its merge.
+int64_t splitLength(int64_t kvLength, int64_t maxSplits, int64_t pageSize);
+
 nlohmann::json toJson(const Plan &plan);
 
 /// Reads a plan and checks every index, offset and bound in it, so that what

@@ -34,7 +34,8 @@ struct Line {
   int64_t kernelIndex = 0;
   bool library = false; // cuBLAS takes it over
   int64_t launches = 0;
-  Cost cost; // of all of them
+  Cost cost = {};             // of all of them
+  KernelTraffic traffic = {}; // the same; 0 on a CPU
 };
 
 } // namespace
@@ -85,8 +86,19 @@ static std::vector<Line> linesOf(const Explanation &explanation, size_t bucket,
     }
     line->launches += 1;
     line->cost += launchCost(plan, launch, shape, queryHeads(explanation));
+    if (explanation.traffic)
+      line->traffic += explanation.traffic(plan.buckets[bucket], launch,
+                                           shape.first, shape.tokens);
   }
   return lines;
+}
+
+/// In units of 10^6 bytes; "-" where nothing is known of them.
+static std::string megabytes(bool known, const MemoryBytes &bytes) {
+  char text[32] = "-";
+  if (known)
+    std::snprintf(text, sizeof text, "%.3f", double(bytes.total()) / 1e6);
+  return text;
 }
 
 static void printTable(const Explanation &explanation, size_t bucket,
@@ -97,24 +109,33 @@ static void printTable(const Explanation &explanation, size_t bucket,
               explanation.package->targets.front().name.c_str(),
               step.name.c_str(), static_cast<long long>(step.maxTokens),
               step.entry.c_str());
-  std::printf("%-22s %8s %10s %10s %5s %6s  %-24s %s\n", "work", "launches",
-              "MB read", "MFLOP", "regs", "spills", "kernel", "ops");
+  std::printf("%-22s %8s %10s %10s %10s %10s %5s %6s  %-24s %s\n", "work",
+              "launches", "MB read", "MB unique", "MB issued", "MFLOP", "regs",
+              "spills", "kernel", "ops");
+  bool known = bool(explanation.traffic);
   Cost total;
+  KernelTraffic traffic;
   int64_t launches = 0;
   for (const Line &line : lines) {
     const auto &use = explanation.kernels[line.kernelIndex].registerUse;
-    std::printf("%-22s %8lld %10.3f %10.3f %5s %6s  %-24s %s\n",
+    std::printf("%-22s %8lld %10.3f %10s %10s %10.3f %5s %6s  %-24s %s\n",
                 line.work.c_str(), static_cast<long long>(line.launches),
-                double(line.cost.bytes()) / 1e6, double(line.cost.flops) / 1e6,
+                double(line.cost.bytes()) / 1e6,
+                megabytes(known, line.traffic.unique).c_str(),
+                megabytes(known, line.traffic.issued).c_str(),
+                double(line.cost.flops) / 1e6,
                 use ? std::to_string(use->registers).c_str() : "-",
                 use ? std::to_string(use->spillBytes).c_str() : "-",
                 (line.kernel + (line.library ? " (cublas)" : "")).c_str(),
                 line.ops.c_str());
     total += line.cost;
+    traffic += line.traffic;
     launches += line.launches;
   }
-  std::printf("%-22s %8lld %10.3f %10.3f\n\n", "total",
+  std::printf("%-22s %8lld %10.3f %10s %10s %10.3f\n\n", "total",
               static_cast<long long>(launches), double(total.bytes()) / 1e6,
+              megabytes(known, traffic.unique).c_str(),
+              megabytes(known, traffic.issued).c_str(),
               double(total.flops) / 1e6);
   std::printf("schedules\n");
   for (const Line &line : lines)
@@ -130,12 +151,31 @@ static ordered_json costJson(const Cost &cost) {
           {"flops", cost.flops}};
 }
 
+static ordered_json bytesJson(const MemoryBytes &bytes) {
+  return {{"weight_loads", bytes.weights},
+          {"other_loads", bytes.loads},
+          {"stores", bytes.stores},
+          {"total", bytes.total()}};
+}
+
+/// `cost`, and on a GPU the traffic.
+static ordered_json costJson(const Explanation &explanation, const Cost &cost,
+                             const KernelTraffic &traffic) {
+  ordered_json json = costJson(cost);
+  if (explanation.traffic) {
+    json["unique_bytes"] = bytesJson(traffic.unique);
+    json["issued_bytes"] = bytesJson(traffic.issued);
+  }
+  return json;
+}
+
 static void printJson(const Explanation &explanation, size_t bucket,
                       const std::vector<Line> &lines) {
   const plan::Plan &plan = explanation.package->plan;
   const plan::Bucket &step = plan.buckets[bucket];
   ordered_json launches = ordered_json::array();
   Cost total;
+  KernelTraffic traffic;
   for (const Line &line : lines) {
     const plan::Kernel &kernel = plan.kernels[line.kernelIndex];
     ordered_json entry = {{"work", line.work},
@@ -148,7 +188,7 @@ static void printJson(const Explanation &explanation, size_t bucket,
                           {"shared_bytes", kernel.scratchBytes.front()}};
     if (line.library)
       entry["gemm"] = "cublas";
-    entry.update(costJson(line.cost));
+    entry.update(costJson(explanation, line.cost, line.traffic));
     if (const auto &use = explanation.kernels[line.kernelIndex].registerUse) {
       entry["registers"] = use->registers;
       entry["stack_bytes"] = use->stackBytes;
@@ -156,6 +196,7 @@ static void printJson(const Explanation &explanation, size_t bucket,
     }
     launches.push_back(std::move(entry));
     total += line.cost;
+    traffic += line.traffic;
   }
   print({{"model", infoOf(explanation).name},
          {"target", explanation.package->targets.front().name},
@@ -163,7 +204,7 @@ static void printJson(const Explanation &explanation, size_t bucket,
          {"entry", step.entry},
          {"max_tokens", step.maxTokens},
          {"work", std::move(launches)},
-         {"total", costJson(total)}},
+         {"total", costJson(explanation, total, traffic)}},
         2);
 }
 

@@ -16,32 +16,6 @@ namespace quipu {
 
 using namespace cuda;
 using plan::Argument;
-using plan::Grid;
-
-/// Most tiles that a launch of `bucket` can have, and so most blocks of use.
-static int64_t mostTiles(const Grid &grid, const plan::Bucket &bucket,
-                         const plan::Plan &plan) {
-  int64_t tiles = grid.count;
-  for (const Grid::Factor &factor : grid.factors) {
-    int64_t extent = 1;
-    switch (factor.symbol) {
-    case Grid::Symbol::one:
-      break;
-    case Grid::Symbol::tokens:
-    case Grid::Symbol::work: // an item has a token at least
-      extent = bucket.maxTokens;
-      break;
-    case Grid::Symbol::rows:
-      extent = bucket.maxRows;
-      break;
-    case Grid::Symbol::splits:
-      extent = plan.maxSplits;
-      break;
-    }
-    tiles *= (extent + factor.divisor - 1) / factor.divisor;
-  }
-  return tiles;
-}
 
 Result<std::unique_ptr<CudaDevice>>
 CudaDevice::create(std::shared_ptr<const OpenGpu> gpu, const Package &package,
@@ -176,7 +150,7 @@ CudaDevice::bind(const plan::Bucket &bucket, const InputBlock &block,
   bound.kernel = *found;
   // Blocks walk tiles; more than can be resident would only queue.
   bound.blocks = static_cast<unsigned>(std::clamp<int64_t>(
-      mostTiles(launch.grid, bucket, plan), 1, found->blocks));
+      plan::mostTiles(launch.grid, bucket, plan), 1, found->blocks));
   for (const Argument &argument : launch.arguments)
     bound.arguments.push_back(address(argument, block, layout));
   bound.arguments.push_back(inputs.get()); // KernelDims

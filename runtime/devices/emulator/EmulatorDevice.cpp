@@ -16,33 +16,7 @@ namespace quipu {
 
 using emulator::BufferRole;
 using plan::Argument;
-using plan::Grid;
 using plan::Input;
-
-/// Most tiles that a launch of `bucket` can have.
-static int64_t mostTiles(const Grid &grid, const plan::Bucket &bucket,
-                         const plan::Plan &plan) {
-  int64_t tiles = grid.count;
-  for (const Grid::Factor &factor : grid.factors) {
-    int64_t extent = 1;
-    switch (factor.symbol) {
-    case Grid::Symbol::one:
-      break;
-    case Grid::Symbol::tokens:
-    case Grid::Symbol::work: // an item has a token at least
-      extent = bucket.maxTokens;
-      break;
-    case Grid::Symbol::rows:
-      extent = bucket.maxRows;
-      break;
-    case Grid::Symbol::splits:
-      extent = plan.maxSplits;
-      break;
-    }
-    tiles *= (extent + factor.divisor - 1) / factor.divisor;
-  }
-  return tiles;
-}
 
 /// A matrix as a model brings it is weights; vectors and computed tables are
 /// not.
@@ -188,7 +162,7 @@ EmulatorDevice::bind(const plan::Bucket &bucket,
                  std::to_string(function->paramBytes)};
   BoundLaunch bound;
   bound.shape.grid.x = uint32_t(std::clamp<int64_t>(
-      mostTiles(launch.grid, bucket, plan), 1, options.blocks));
+      plan::mostTiles(launch.grid, bucket, plan), 1, options.blocks));
   bound.shape.block.x = uint32_t(kernel.threads);
   bound.shape.dynamicSharedBytes = uint32_t(kernel.scratchBytes[target]);
   for (const Argument &argument : launch.arguments)

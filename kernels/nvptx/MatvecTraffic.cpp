@@ -1,0 +1,85 @@
+//===- MatvecTraffic.cpp - What a matvec asks memory for ------------------===//
+//
+// Matvec.cpp's tile: a warp takes row_unroll rows at a time, each of its lanes
+// its part of them and the activations and column values that go with it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/kernel/Tiling.h"
+#include "dialects/llama/StoredTypes.h"
+#include "kernels/nvptx/KernelFunction.h"
+#include "kernels/nvptx/TrafficCount.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+using namespace mlir;
+using namespace quipu;
+using namespace quipu::gpu;
+
+static RankedTensorType tensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// Times that a warp takes row_unroll rows of `segment`.
+static int64_t warpPasses(kernel::SegmentOp segment,
+                          kernel::ScheduleAttr schedule, int64_t couples) {
+  int64_t inTile = kernel::tileCouples(segment, schedule);
+  int64_t whole = segment.getCouples() / inTile;
+  int64_t left = segment.getCouples() % inTile;
+  return whole * llvm::divideCeil(inTile, couples) +
+         llvm::divideCeil(left, couples);
+}
+
+/// Lanes of a warp that K is long enough for.
+static int64_t busyLanes(kernel::SegmentOp segment, int64_t vector,
+                         int64_t columns) {
+  int64_t elements = 1;
+  for (Value weight : segment.getWeights()) {
+    ElementType type = *llama::elementType(tensorType(weight).getElementType());
+    elements =
+        std::max(elements, isQuantized(type) ? blockElements(type)
+                                             : vector * 2 / rowBytes(type, 1));
+  }
+  while (columns % elements)
+    elements /= 2;
+  return std::min(warpThreads, columns / elements);
+}
+
+void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
+  kernel::ScheduleAttr schedule = kernel::getSchedule(op);
+  kernel::PrologueOp prologue = kernel::getPrologue(op);
+  int64_t columns = tensorType(prologue.getSource()).getDimSize(1);
+  for (kernel::SegmentOp segment : kernel::getSegments(op)) {
+    int64_t members = kernel::rowsPerCouple(segment);
+    int64_t couples = std::max<int64_t>(1, schedule.getRowUnroll() / members);
+    int64_t passes = warpPasses(segment, schedule, couples);
+    for (Value weight : segment.getWeights()) {
+      int64_t row =
+          storedRowBytes(tensorType(weight).getElementType(), columns);
+      int64_t rows = couples * members / int64_t(segment.getWeights().size());
+      count.load(weight, passes * rows * row,
+                 tensorType(weight).getDimSize(0) * row);
+    }
+    int64_t source = storedRowBytes(
+        tensorType(prologue.getSource()).getElementType(), columns);
+    count.load(prologue.getSource(), passes * source, source);
+    for (Value column : prologue.getColumns()) {
+      int64_t bytes =
+          storedRowBytes(tensorType(column).getElementType(), columns);
+      count.load(column, passes * bytes, bytes);
+    }
+    if (prologue.getRows())
+      count.load(prologue.getRows(),
+                 passes * 4 * busyLanes(segment, schedule.getVector(), columns),
+                 4);
+    // Of an argmax every lane has an output, most of them to be dropped.
+    bool argmax = segment.getDestination() == kernel::Destination::argmax;
+    countEpilogueLoads(count, segment,
+                       argmax ? passes * warpThreads : segment.getCouples(), 1);
+    countEpilogueStores(count, segment, 1);
+    if (argmax)
+      count.store(kernel::rowTiles(segment, schedule) * 8);
+  }
+}

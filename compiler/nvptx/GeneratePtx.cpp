@@ -113,6 +113,8 @@ static void markEntries(ModuleOp lowered) {
                       b.getUnitAttr());
     function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
                       b.getDenseI32ArrayAttr(int32_t(threads.getInt())));
+    if (auto blocks = function->getAttrOfType<IntegerAttr>(leastBlocksAttrName))
+      function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), blocks);
   }
 }
 

@@ -26,6 +26,10 @@ inline constexpr llvm::StringLiteral sharedBytesAttrName = "quipu.shared_bytes";
 inline constexpr llvm::StringLiteral blockThreadsAttrName =
     "quipu.block_threads";
 
+/// Blocks that are to fit a multiprocessor at once, i32, where an entry asks
+/// for them: PTX's .minnctapersm.
+inline constexpr llvm::StringLiteral leastBlocksAttrName = "quipu.least_blocks";
+
 /// Emits `kernel` into `module`. A kernel function holds exactly one skeleton
 /// op with a complete schedule, which uses the function's arguments, and
 /// returns its results (see kernels/cpu/Emitter.h for their order).

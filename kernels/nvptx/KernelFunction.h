@@ -39,6 +39,9 @@ public:
                  int64_t threads, const GpuTarget &target,
                  mlir::ModuleOp module);
 
+  /// Says that no more than `count` blocks need to share a multiprocessor, so
+  /// that registers are worth more than further ones.
+  void expectBlocks(int64_t count);
   /// Ends the function and notes how much shared memory a block needs.
   void finish();
 

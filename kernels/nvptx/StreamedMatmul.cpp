@@ -39,6 +39,8 @@ using kernel::Arithmetic;
 
 /// Elements of K that the lanes of a row load at once.
 static constexpr int64_t chunkElements = 4 * runElements;
+/// Threads of a multiprocessor that registers should suffice for: 168 each.
+static constexpr int64_t residentThreads = 384;
 
 namespace {
 /// Emits the tiles of a matmul of few tokens.
@@ -294,6 +296,9 @@ LogicalResult gpu::emitStreamedMatmul(MatmulTiles &tiles) {
   StreamedMatmul emitter(tiles);
   if (failed(emitter.check()))
     return failure();
+  // Left to itself, ptxas makes room for up to 1,000 threads, spills for it,
+  // and lacks the registers for the weights on their way. 12 warps have 48 KiB.
+  tiles.f.expectBlocks(std::max<int64_t>(1, residentThreads / tiles.f.threads));
   tiles.forTiles([&](const MatmulTile &tile) { emitter.emitTile(tile); });
   return success();
 }

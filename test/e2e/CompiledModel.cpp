@@ -9,6 +9,11 @@
 
 namespace quipu {
 
+std::string whyNotOn(const std::string &device) {
+  Result<std::vector<std::string>> targets = targetsToRun(device);
+  return targets ? std::string() : targets.error().message;
+}
+
 std::shared_ptr<const Package> compile(const Model &model,
                                        const Configuration &configuration) {
   CompileOptions options;

@@ -23,10 +23,13 @@ struct Configuration {
   int optLevel = 2;
   std::optional<ElementType> kvType; // none: what the model's types suggest
   std::string cpuTarget = "";        // "": the best that this processor runs
-  std::string device = "cpu";        // or "emulator"
+  std::string device = "cpu";        // or "emulator", "cuda"
   int64_t pageSize = 16;
   std::string gemm = "generated"; // or "cublas"
 };
+
+/// Why nothing can run on `device` here; empty where it can.
+std::string whyNotOn(const std::string &device);
 
 /// Null where compiling failed.
 std::shared_ptr<const Package> compile(const Model &model,

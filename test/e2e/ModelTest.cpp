@@ -46,6 +46,8 @@ class ModelTest : public testing::TestWithParam<Case> {
 protected:
   void SetUp() override {
     const Case &wanted = GetParam();
+    if (std::string why = whyNotOn(wanted.configuration.device); !why.empty())
+      GTEST_SKIP() << why;
     Subject &known = subjects[wanted.golden + wanted.label];
     if (!known.package)
       known = makeSubject(wanted);
@@ -270,10 +272,10 @@ INSTANTIATE_TEST_SUITE_P(Fused, ModelTest,
                          caseName);
 INSTANTIATE_TEST_SUITE_P(
     Unfused, ModelTest,
-    testing::ValuesIn(cases("Unfused",
-                            {.optLevel = 0, .kvType = ElementType::f32},
-                            {"gqa", "bias", "odd_sizes", "head_dim",
-                             "rope_yarn", "gguf_q4_1", "gguf_mixed"})),
+    testing::ValuesIn(
+        cases("Unfused", {.optLevel = 0, .kvType = ElementType::f32},
+              {"gqa", "stored_f16", "stored_bf16", "bias", "odd_sizes",
+               "head_dim", "rope_yarn", "gguf_q4_1", "gguf_mixed"})),
     caseName);
 INSTANTIATE_TEST_SUITE_P(
     Avx2, ModelTest,
@@ -291,18 +293,31 @@ INSTANTIATE_TEST_SUITE_P(Bfloat16Kv, ModelTest,
                                                  {.kvType = ElementType::bf16},
                                                  {"head_dim", "stored_bf16"})),
                          caseName);
-// On a GPU, as the emulator sees it: stored types, then graphs.
+// On a GPU, and as the emulator sees it: f32, f16 and bf16 weights with and
+// without fusion, as on a CPU above, then other stored types and graphs.
+const std::vector<std::string> floatModels = {"gqa", "stored_f16",
+                                              "stored_bf16"};
+const std::vector<std::string> gpuModels = {
+    "gqa",       "stored_f16", "stored_bf16", "gguf_q4_1", "gguf_q8_0", "bias",
+    "odd_sizes", "head_dim",   "tied",        "mqa",       "rope_yarn"};
 INSTANTIATE_TEST_SUITE_P(
     Emulated, ModelTest,
-    testing::ValuesIn(cases("Emulated", {.device = "emulator"},
-                            {"gqa", "stored_f16", "stored_bf16", "gguf_q4_1",
-                             "bias", "odd_sizes", "head_dim", "tied"})),
+    testing::ValuesIn(cases("Emulated", {.device = "emulator"}, gpuModels)),
     caseName);
+INSTANTIATE_TEST_SUITE_P(EmulatedUnfused, ModelTest,
+                         testing::ValuesIn(cases("EmulatedUnfused",
+                                                 {.optLevel = 0,
+                                                  .device = "emulator"},
+                                                 floatModels)),
+                         caseName);
+INSTANTIATE_TEST_SUITE_P(Cuda, ModelTest,
+                         testing::ValuesIn(cases("Cuda", {.device = "cuda"},
+                                                 gpuModels)),
+                         caseName);
 INSTANTIATE_TEST_SUITE_P(
-    EmulatedUnfused, ModelTest,
-    testing::ValuesIn(cases("EmulatedUnfused",
-                            {.optLevel = 0, .device = "emulator"},
-                            {"gqa", "stored_f16", "stored_bf16"})),
+    CudaUnfused, ModelTest,
+    testing::ValuesIn(cases("CudaUnfused", {.optLevel = 0, .device = "cuda"},
+                            floatModels)),
     caseName);
 // Products for cuBLAS, which the emulator leaves to their kernels; where a bias
 // or a quantized weight is not for it, those and others side by side.

@@ -2,12 +2,14 @@
 //
 // SmolLM2-135M-Instruct on ten prompts: with its weights dequantized to f32 it
 // writes token for token what Hugging Face transformers does, and as stored the
-// same up to near-ties. Needs the model file in QUIPU_TEST_MODEL.
+// same up to near-ties; in f16 a GPU writes what a CPU does. Needs the model
+// file in QUIPU_TEST_MODEL.
 //
 //===----------------------------------------------------------------------===//
 
 #include "base/Dequantize.h"
 #include "base/MappedFile.h"
+#include "base/Quantize.h"
 #include "frontends/OpenModel.h"
 #include "runtime/generation/Generator.h"
 #include "test/e2e/CompiledModel.h"
@@ -46,8 +48,9 @@ private:
   int descriptor;
 };
 
-/// `model` with every tensor as f32, in `file`.
-Result<Model> dequantizeModel(Model model, MemoryFile &file) {
+/// `model` with every matrix as `type`, vectors as f32, in `file`.
+Result<Model> dequantizeModel(Model model, MemoryFile &file,
+                              ElementType type = ElementType::f32) {
   std::vector<MappedFile> stored;
   for (const std::string &path : model.files) {
     Result<MappedFile> mapped = MappedFile::open(path);
@@ -65,12 +68,15 @@ Result<Model> dequantizeModel(Model model, MemoryFile &file) {
       dequantizeRow(
           tensor.type, bytes.subspan(row * stride, stride),
           std::span(values).subspan(row * tensor.columns, tensor.columns));
-    if (!file.append(std::as_bytes(std::span(values))))
+    tensor.type = tensor.rows > 1 ? type : ElementType::f32;
+    std::vector<std::byte> written(
+        size_t(rowBytes(tensor.type, int64_t(values.size()))));
+    quantizeRow(tensor.type, values, written);
+    if (!file.append(written))
       return Error{"cannot write dequantized weights"};
-    tensor.type = ElementType::f32;
     tensor.file = 0;
     tensor.offset = offset;
-    tensor.bytes = values.size() * sizeof(float);
+    tensor.bytes = written.size();
     offset += tensor.bytes;
   }
   model.files = {file.path()};
@@ -124,6 +130,7 @@ protected:
                                  size_t prompts);
   void expectTokensUpToNearTies(const Configuration &configuration);
   void expectSameInAllSteps(const std::string &cpuTarget);
+  void expectTokensOfCpu(const std::string &device);
 
   /// All prompts and answers one after the other, so often that prefill takes
   /// more than one step.
@@ -188,6 +195,58 @@ void SmolLm2Test::expectTokensUpToNearTies(const Configuration &configuration) {
                           logits(*engine, sequence, text, Rows::last), bound))
         << "token " << step << ", margin " << golden.greedyMargins[step];
   }
+}
+
+/// The difference of the logits of two tokens after `text`, as `engine` sees
+/// it, and whether an error of `tolerance` can hide it.
+testing::AssertionResult differsAtNearTie(Engine &engine,
+                                          const std::vector<int32_t> &text,
+                                          int32_t mine, int32_t other,
+                                          double tolerance) {
+  Sequence sequence = engine.newSequence();
+  std::vector<float> row = logits(engine, sequence, text, Rows::last);
+  if (row.empty())
+    return testing::AssertionFailure() << "no logits";
+  double margin = double(row[mine]) - row[other];
+  if (isNearTie(margin, row, tolerance))
+    return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << "found " << other << ", expected " << mine << ", margin " << margin;
+}
+
+void SmolLm2Test::expectTokensOfCpu(const std::string &device) {
+  MemoryFile weights;
+  Result<Model> half = dequantizeModel(*stored, weights, ElementType::f16);
+  ASSERT_TRUE(half) << half.error().message;
+  std::optional<Engine> cpu =
+      makeEngine(compile(*half, {.kvType = {}, .pageSize = 64}));
+  std::optional<Engine> gpu = makeEngine(
+      compile(*half, {.kvType = {}, .device = device, .pageSize = 64}), 1, 2,
+      device);
+  ASSERT_TRUE(cpu && gpu);
+  constexpr int64_t count = 32;
+  const TextGolden &golden = goldens.front();
+  std::vector<int32_t> expected = greedyTokens(*cpu, golden.ids, count);
+  std::vector<int32_t> found = greedyTokens(*gpu, golden.ids, count);
+  ASSERT_EQ(found.size(), expected.size());
+  size_t step =
+      std::mismatch(found.begin(), found.end(), expected.begin()).first -
+      found.begin();
+  if (step == found.size())
+    return;
+  std::vector<int32_t> text = golden.ids;
+  text.insert(text.end(), expected.begin(), expected.begin() + int64_t(step));
+  EXPECT_TRUE(differsAtNearTie(*cpu, text, expected[step], found[step],
+                               tolerance(ElementType::f16)))
+      << "token " << step;
+}
+
+TEST_F(SmolLm2Test, EmulatedF16EqualsCpu) { expectTokensOfCpu("emulator"); }
+
+TEST_F(SmolLm2Test, CudaF16EqualsCpu) {
+  if (std::string why = whyNotOn("cuda"); !why.empty())
+    GTEST_SKIP() << why;
+  expectTokensOfCpu("cuda");
 }
 
 TEST_F(SmolLm2Test, FusedF32EqualsHuggingFace) {

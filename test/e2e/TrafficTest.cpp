@@ -11,6 +11,7 @@
 #include "runtime/devices/emulator/EmulatorDevice.h"
 #include "test/e2e/CompiledModel.h"
 
+#include <cstdlib>
 #include <gtest/gtest.h>
 #include <numeric>
 
@@ -30,7 +31,8 @@ void PrintTo(const Case &each, std::ostream *stream) { *stream << each.name; }
 
 class TrafficTest : public testing::TestWithParam<Case> {
 protected:
-  void SetUp() override;
+  void explain(const std::string &path, int optLevel,
+               std::optional<ElementType> kvType);
   void expectAsPredicted(int64_t position, int64_t tokens, Entry entry);
 
   Model model;
@@ -38,14 +40,15 @@ protected:
   std::optional<Engine> engine;
 };
 
-void TrafficTest::SetUp() {
-  Result<Model> opened = openModel("test/e2e/" + GetParam().model);
+void TrafficTest::explain(const std::string &path, int optLevel,
+                          std::optional<ElementType> kvType) {
+  Result<Model> opened = openModel(path);
   ASSERT_TRUE(opened) << opened.error().message;
   model = std::move(*opened);
   model.config.maxPositionEmbeddings = 1024; // room for a few ranges
   CompileOptions options;
-  options.pipeline.optLevel = GetParam().optLevel;
-  options.kvType = GetParam().kvType;
+  options.pipeline.optLevel = optLevel;
+  options.kvType = kvType;
   options.targets = {"sm_80"};
   Result<Explanation> explained = explainModel(model, options);
   ASSERT_TRUE(explained) << explained.error().message;
@@ -118,6 +121,9 @@ void TrafficTest::expectAsPredicted(int64_t position, int64_t tokens,
 }
 
 TEST_P(TrafficTest, StepsAreAsPredicted) {
+  explain("test/e2e/" + GetParam().model, GetParam().optLevel,
+          GetParam().kvType);
+  ASSERT_TRUE(engine);
   // Decode; the last two positions divide the context into ranges.
   for (int64_t position : {0, 1, 100, 255, 256, 600})
     expectAsPredicted(position, 1, Entry::argmax);
@@ -129,6 +135,22 @@ TEST_P(TrafficTest, StepsAreAsPredicted) {
       expectAsPredicted(position, tokens, Entry::logits);
   }
 }
+
+using RealTrafficTest = TrafficTest;
+
+TEST_P(RealTrafficTest, DecodeIsAsPredicted) {
+  const char *path = std::getenv("QUIPU_TEST_MODEL");
+  if (!path)
+    GTEST_SKIP() << "QUIPU_TEST_MODEL does not name the model file";
+  explain(path, 2, {});
+  ASSERT_TRUE(engine);
+  for (int64_t position : {0, 20})
+    expectAsPredicted(position, 1, Entry::argmax);
+}
+
+INSTANTIATE_TEST_SUITE_P(SmolLm2, RealTrafficTest,
+                         testing::Values(Case{"", ""}),
+                         [](const auto &) { return "stored"; });
 
 INSTANTIATE_TEST_SUITE_P(Models, TrafficTest,
                          testing::Values(Case{"f32", "models/gqa"},

@@ -48,17 +48,22 @@ endfunction()
 # quipu_gpu_kernels(LIBRARY file.cu...): CUDA C++ of the runtime's own, compiled
 # to PTX by clang without a toolkit. A source of LIBRARY includes the text of
 # FOLDER/device/NAME.cu as "FOLDER/device/NAME.ptx.inc", a raw string literal.
-find_program(QUIPU_CUDA_COMPILER clang++-22 REQUIRED)
 function(quipu_gpu_kernels library)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    set(QUIPU_CUDA_COMPILER ${CMAKE_CXX_COMPILER})
+  else()
+    find_program(QUIPU_CUDA_COMPILER clang++-22 REQUIRED)
+  endif()
   foreach(source IN LISTS ARGN)
     string(REGEX REPLACE "\\.cu$" "" name ${CMAKE_CURRENT_BINARY_DIR}/${source})
     get_filename_component(folder ${name} DIRECTORY)
     file(MAKE_DIRECTORY ${folder})
-    # What a driver for CUDA 12.0 takes. No contraction: the host has none.
+    # PTX for sm_80 that every driver for it takes. No contraction: the host has
+    # none.
     add_custom_command(
       OUTPUT ${name}.ptx.inc
       COMMAND ${QUIPU_CUDA_COMPILER} -x cuda --cuda-device-only
-              --cuda-gpu-arch=sm_80 --cuda-feature=+ptx80
+              --cuda-gpu-arch=sm_80 --cuda-feature=+ptx70
               --cuda-path=/nonexistent -nocudainc -nocudalib -nostdlibinc
               -ffreestanding -fno-exceptions -ffp-contract=off -O2 -std=c++20
               -Wall -Wextra -Werror -I${PROJECT_SOURCE_DIR} -S
@@ -66,7 +71,9 @@ function(quipu_gpu_kernels library)
               ${CMAKE_CURRENT_SOURCE_DIR}/${source}
       COMMAND ${CMAKE_COMMAND} -DINPUT=${name}.ptx -DOUTPUT=${name}.ptx.inc
               -P ${PROJECT_SOURCE_DIR}/cmake/EmbedText.cmake
+      BYPRODUCTS ${name}.ptx ${name}.d
       DEPENDS ${source} ${PROJECT_SOURCE_DIR}/cmake/EmbedText.cmake
+              ${QUIPU_CUDA_COMPILER}
       DEPFILE ${name}.d
       COMMENT "Compiling ${source} to PTX")
     target_sources(${library} PRIVATE ${name}.ptx.inc)

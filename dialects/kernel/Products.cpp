@@ -10,10 +10,16 @@ using namespace mlir;
 using namespace quipu;
 using namespace quipu::kernel;
 
-/// Whether activations enter as they are.
+static Type elementType(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getElementType();
+}
+
+/// Whether activations are f32 and enter as they are.
 static bool isIdentity(PrologueOp prologue) {
-  return prologue.getMap().empty() && prologue.getStatistic().empty() &&
-         !prologue.getRows() && prologue.getColumns().empty();
+  return elementType(prologue.getSource()).isF32() &&
+         !prologue.getDecoderAttr() && prologue.getMap().empty() &&
+         prologue.getStatistic().empty() && !prologue.getRows() &&
+         prologue.getColumns().empty();
 }
 
 /// Whether each output of one weight is stored as it is.
@@ -37,8 +43,10 @@ std::optional<PlainProduct> kernel::plainProduct(Operation *skeleton) {
       !isIdentity(segments.front()))
     return std::nullopt;
   Value weights = segments.front().getWeights().front();
-  if (!isa<FloatType>(
-          cast<RankedTensorType>(weights.getType()).getElementType()))
+  Type stored = elementType(weights);
+  if (!stored.isF32() && !stored.isF16() && !stored.isBF16())
+    return std::nullopt;
+  if (!elementType(skeleton->getResult(0)).isF32())
     return std::nullopt;
   return PlainProduct{prologue.getSource(), weights,
                       skeleton->getAttrOfType<DomainAttr>("domain").getValue()};

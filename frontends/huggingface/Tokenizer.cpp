@@ -25,7 +25,7 @@ bool exists(const std::string &path) {
 }
 
 Result<std::string> readText(const std::string &path) {
-  constexpr uint64_t most = uint64_t(256) << 20; // tokenizer.model: a few MB
+  constexpr uint64_t most = uint64_t(64) << 20; // tokenizer.model: a few MB
   Result<MappedFile> file = MappedFile::open(path, most);
   if (!file)
     return file.error();

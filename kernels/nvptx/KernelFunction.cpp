@@ -48,7 +48,7 @@ KernelFunction::KernelFunction(func::FuncOp kernel, StringRef suffix,
   entry = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
 }
 
-void KernelFunction::expectBlocks(int64_t count) {
+void KernelFunction::askForBlocks(int64_t count) {
   function->setAttr(leastBlocksAttrName, b.getI32IntegerAttr(int32_t(count)));
 }
 

@@ -22,6 +22,8 @@ namespace quipu::gpu {
 enum class Dim { tokens, rows, work, pagesPerSequence, splits, splitLength };
 
 constexpr int64_t warpThreads = 32;
+/// Shared memory of a block: the GPUs that have the least give 99 KiB.
+constexpr int64_t mostSharedBytes = 96 * 1024;
 
 /// An entry of the GPU kernel ABI while it is being filled. Code goes to `b`,
 /// which starts in the function's entry block, and is run by every thread.
@@ -39,9 +41,9 @@ public:
                  int64_t threads, const GpuTarget &target,
                  mlir::ModuleOp module);
 
-  /// Says that no more than `count` blocks need to share a multiprocessor, so
-  /// that registers are worth more than further ones.
-  void expectBlocks(int64_t count);
+  /// Asks for `count` blocks to fit a multiprocessor at once: the assembler
+  /// then gives a thread what registers that leaves, and no fewer.
+  void askForBlocks(int64_t count);
   /// Ends the function and notes how much shared memory a block needs.
   void finish();
 

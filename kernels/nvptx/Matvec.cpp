@@ -68,7 +68,7 @@ private:
                                  int64_t count, ValueRange sums);
   /// Elements of K that a lane takes in one step, of rows in these types.
   int64_t laneElements(ArrayRef<Type> stored);
-  /// The types and decoders of a warp's rows.
+  /// The stored types of a warp's rows.
   SmallVector<Type> storedTypes(RowSegment &segment);
   StagedBlocks stagedBlocks(RowSegment &segment);
   int64_t warpCouples(RowSegment &segment) {
@@ -89,7 +89,16 @@ private:
 LogicalResult MatvecEmitter::check() {
   if (activations.blockElements() > 1)
     return op.emitOpError() << "has no GPU code: quantized activations";
-  return checkSegments(segments);
+  if (failed(checkSegments(segments)))
+    return failure();
+  for (RowSegment &segment : segments)
+    if (int64_t bytes = stagedBlocks(segment).bytes() * f.warps();
+        bytes > mostSharedBytes)
+      return op.emitOpError()
+             << "cannot stage quantized rows: " << bytes
+             << " bytes of shared memory, expected at most " << mostSharedBytes
+             << "; a smaller row_unroll or fewer threads take less";
+  return success();
 }
 
 SmallVector<Type> MatvecEmitter::storedTypes(RowSegment &segment) {

@@ -54,9 +54,7 @@ int64_t StagedBlocks::steps() const {
 }
 
 int64_t StagedBlocks::slots() const {
-  // The GPUs that have the least give a block 99 KiB.
-  constexpr int64_t room = 96 * 1024;
-  return steps() > 1 && 2 * slotBytes * f.warps() <= room ? 2 : 1;
+  return steps() > 1 && 2 * slotBytes * f.warps() <= mostSharedBytes ? 2 : 1;
 }
 
 Value StagedBlocks::slot(Value step) {

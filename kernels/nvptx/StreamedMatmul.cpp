@@ -298,7 +298,7 @@ LogicalResult gpu::emitStreamedMatmul(MatmulTiles &tiles) {
     return failure();
   // Left to itself, ptxas makes room for up to 1,000 threads, spills for it,
   // and lacks the registers for the weights on their way. 12 warps have 48 KiB.
-  tiles.f.expectBlocks(std::max<int64_t>(1, residentThreads / tiles.f.threads));
+  tiles.f.askForBlocks(std::max<int64_t>(1, residentThreads / tiles.f.threads));
   tiles.forTiles([&](const MatmulTile &tile) { emitter.emitTile(tile); });
   return success();
 }

@@ -14,8 +14,8 @@ namespace quipu::llama {
 #define GEN_PASS_DEF_SPECIALIZEBUCKETS
 #include "passes/llama/Passes.h.inc"
 
-/// Steps of more tokens than this can be left to cuBLAS: below, linears are
-/// bound by reading weights, which grouping does not make more.
+/// Steps of more tokens than this can be left to cuBLAS. Below, linears are
+/// bound by reading weights, and groups save launches that count there.
 static constexpr int64_t fewTokens = 8;
 
 /// What @step returns first; the KV caches follow.

@@ -12,6 +12,7 @@
 #include "runtime/memory/AvailableMemory.h"
 
 #include <algorithm>
+#include <cassert>
 #include <string_view>
 
 namespace quipu {
@@ -334,6 +335,7 @@ Engine::decodeDrawing(Sequence &sequence, int32_t token, int64_t steps,
   if (!bucket)
     return bucket.error();
   steps = std::min({mostAhead, steps, limits.context - sequence.length()});
+  assert(steps > 0 && "a step that fits into the context");
   auto goesOn =
       decodeAhead(sequence, token, *bucket, steps, &sampling, onToken);
   return goesOn ? Result<void>() : goesOn.error();

@@ -37,19 +37,10 @@ int64_t scratchBytes(const plan::Plan &plan, int64_t target) {
   return roundUp(most, 4096);
 }
 
-/// Of a bucket's arena, in steps of at most `rows` rows.
-int64_t touchedBytes(const plan::Bucket &bucket, int64_t rows) {
-  int64_t untouched = 0;
-  for (const plan::Output &output : bucket.outputs)
-    untouched += (bucket.maxRows - std::min(bucket.maxRows, rows)) *
-                 output.rowElements * 4;
-  return bucket.arenaBytes - untouched;
-}
-
 } // namespace
 
 MemoryPlan planMemory(const Package &package, int64_t target, int threads,
-                      int64_t context, int64_t sequences, int64_t rows) {
+                      int64_t context, int64_t sequences) {
   const plan::Plan &plan = package.plan;
   MemoryPlan memory;
   memory.context = context;
@@ -70,7 +61,7 @@ MemoryPlan planMemory(const Package &package, int64_t target, int threads,
   for (const plan::Bucket &bucket : plan.buckets) {
     if (bucket.device != kind)
       continue;
-    memory.arena = std::max(memory.arena, touchedBytes(bucket, rows));
+    memory.arena = std::max(memory.arena, bucket.arenaBytes);
     maxTokens = std::max(maxTokens, bucket.maxTokens);
     maxRows = std::max(maxRows, bucket.maxRows);
   }

@@ -22,7 +22,8 @@ struct MemoryPlan {
   int64_t weights = 0; // of the stored tensors that the plan reads
   int64_t kvPerToken = 0;
   int64_t kv = 0;      // whole pages for every sequence at full context
-  int64_t arena = 0;   // of the largest bucket; the buckets share it
+  int64_t arena = 0;   // of the largest bucket, with all its rows of logits;
+                       // the buckets share it
   int64_t tables = 0;  // rope tables for `context`
   int64_t scratch = 0; // of all threads
   int64_t inputs = 0;  // the arrays of a step
@@ -33,12 +34,9 @@ struct MemoryPlan {
   }
 };
 
-/// The plan for `context` tokens on a package's `target` with `threads`, of
-/// steps that ask for the logits of at most `rows` tokens each: what more rows
-/// would take is there and never touched.
+/// The plan for `context` tokens on a package's `target` with `threads`.
 MemoryPlan planMemory(const Package &package, int64_t target, int threads,
-                      int64_t context, int64_t sequences,
-                      int64_t rows = INT64_MAX);
+                      int64_t context, int64_t sequences);
 
 /// The longest context, up to the model's, whose anonymous memory and weights
 /// fit in `available` bytes; 0 where not even one page does.

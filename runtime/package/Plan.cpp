@@ -400,21 +400,7 @@ void checkKvSize(const JsonField &field, const Plan &plan) {
 int64_t mostTiles(const Grid &grid, const Bucket &bucket, const Plan &plan) {
   int64_t tiles = grid.count;
   for (const Grid::Factor &factor : grid.factors) {
-    int64_t extent = 1;
-    switch (factor.symbol) {
-    case Grid::Symbol::one:
-      break;
-    case Grid::Symbol::tokens:
-    case Grid::Symbol::work: // an item has a token at least
-      extent = bucket.maxTokens;
-      break;
-    case Grid::Symbol::rows:
-      extent = bucket.maxRows;
-      break;
-    case Grid::Symbol::splits:
-      extent = plan.maxSplits;
-      break;
-    }
+    int64_t extent = bound(factor.symbol, plan, bucket);
     tiles *= (extent + factor.divisor - 1) / factor.divisor;
   }
   return tiles;

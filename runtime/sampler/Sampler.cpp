@@ -16,6 +16,7 @@ namespace quipu {
 namespace {
 
 constexpr float lowest = -std::numeric_limits<float>::infinity();
+constexpr size_t sumsInOrder = 256; // as many as a GPU draws from
 
 } // namespace
 
@@ -63,8 +64,13 @@ std::optional<int32_t> Sampler::sample(std::span<const float> logits,
   bool tempersFirst = options.compat == SamplerCompat::huggingFace;
   float temper = 1.0f / options.temperature;
   float filterScale = tempersFirst ? temper : 1.0f;
-  if (candidates[0].logit == std::numeric_limits<float>::infinity())
+  if (candidates[0].logit == std::numeric_limits<float>::infinity()) {
+    random.next();              // a draw like any other, for those who follow
     return candidates[0].token; // differences with it are not numbers
+  }
+  // Sums of few are in order, so that another can form them to the last bit.
+  if (candidates.size() <= sumsInOrder)
+    sortBest(candidates.size());
   if (options.topP < 1)
     keepTopP(filterScale);
   if (options.minP > 0)

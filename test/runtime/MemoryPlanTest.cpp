@@ -62,16 +62,6 @@ TEST(MemoryPlan, addsUp) {
   EXPECT_EQ(planMemory(*package, 0, 3, 4090, 2).kv, 8 * layerBytes);
 }
 
-TEST(MemoryPlan, leavesOutLogitsThatNobodyAsksFor) {
-  auto package = largePackage();
-  plan::Bucket &bucket = package->plan.buckets[0];
-  bucket.maxRows = 10;
-  bucket.outputs = {{"logits", 0, 1000}};
-  EXPECT_EQ(planMemory(*package, 0, 3, 4096, 1).arena, arenaBytes);
-  EXPECT_EQ(planMemory(*package, 0, 3, 4096, 1, /*rows=*/1).arena,
-            arenaBytes - 9 * 1000 * 4);
-}
-
 TEST(MemoryPlan, sizesBeyondReasonDoNotOverflow) {
   auto package = largePackage();
   package->plan.kv = {1 << 16, 1 << 16, 1 << 16, 16, ElementType::f32};

@@ -134,7 +134,8 @@ TEST_F(SampleKernel, ordersEqualsByTheirIndex) {
 TEST_F(SampleKernel, bearsWhatIsNoNumber) {
   float nan = std::nanf("");
   compare({}, {{nan, nan}, {-infinity, nan}, {nan, 2, -infinity, 1}});
-  compare({}, {{1, infinity, 2}, {infinity, infinity}});
+  compare({.temperature = 2, .minP = 0},
+          {{1, infinity, 2}, {infinity, infinity}, normal(500), normal(500)});
   std::vector<float> logits = normal(5000);
   for (size_t i = 0; i < logits.size(); i += 3)
     logits[i] = i % 2 ? nan : -infinity;

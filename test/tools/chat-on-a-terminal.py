@@ -88,3 +88,10 @@ chat.type("\x03")
 chat.expect("> ")
 chat.type("/exit\r")
 check(chat.status() == 0, "expected status 0 after /exit")
+
+# A terminal that goes away ends a program that SIGHUP does not.
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the program inherits it
+chat = Chat()
+chat.expect("> ")
+os.close(chat.terminal)
+check(chat.status() == 0, "expected status 0 after the terminal was closed")

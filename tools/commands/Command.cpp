@@ -96,28 +96,53 @@ void quipu::addDeviceOption(CLI::App &app, LoadRequest &request) {
   app.add_option("--device", request.device, deviceHelp)->type_name("NAME");
 }
 
+namespace {
+
+/// A bar on a terminal that is gone when this is, also after an error.
+class ProgressLine {
+public:
+  explicit ProgressLine(std::string what) : what(std::move(what)) {}
+  ~ProgressLine() { erase(); }
+  ProgressLine(const ProgressLine &) = delete;
+  ProgressLine &operator=(const ProgressLine &) = delete;
+
+  void show(int64_t done, int64_t total);
+
+private:
+  using Clock = std::chrono::steady_clock;
+
+  void erase() {
+    if (shown >= 0)
+      std::fprintf(stderr, "\r\x1b[K");
+    shown = -1;
+  }
+
+  std::string what;
+  Clock::time_point start = Clock::now();
+  int64_t shown = -1; // percent; -1: nothing
+};
+
+} // namespace
+
+void ProgressLine::show(int64_t done, int64_t total) {
+  if (done >= total)
+    return erase();
+  int64_t percent = done * 100 / total;
+  if (percent == shown || Clock::now() - start < std::chrono::milliseconds(300))
+    return;
+  shown = percent;
+  std::string bar(size_t(percent / 5), '#');
+  std::fprintf(stderr, "\r%s [%-20s] %3lld %% of %.1f GB", what.c_str(),
+               bar.c_str(), static_cast<long long>(percent),
+               double(total) / 1e9);
+}
+
 std::function<void(int64_t, int64_t)>
 quipu::progressLine(const std::string &what) {
-  using Clock = std::chrono::steady_clock;
   if (!isatty(STDERR_FILENO))
     return [](int64_t, int64_t) {};
-  return [what, start = Clock::now(),
-          shown = int64_t(-1)](int64_t done, int64_t total) mutable {
-    if (done >= total) {
-      if (shown >= 0)
-        std::fprintf(stderr, "\r\x1b[K");
-      return;
-    }
-    int64_t percent = done * 100 / total;
-    if (percent == shown ||
-        Clock::now() - start < std::chrono::milliseconds(300))
-      return;
-    shown = percent;
-    std::string bar(size_t(percent / 5), '#');
-    std::fprintf(stderr, "\r%s [%-20s] %3lld %% of %.1f GB", what.c_str(),
-                 bar.c_str(), static_cast<long long>(percent),
-                 double(total) / 1e9);
-  };
+  auto line = std::make_shared<ProgressLine>(what);
+  return [line](int64_t done, int64_t total) { line->show(done, total); };
 }
 
 void quipu::printDevice(Engine &engine) {

@@ -1,8 +1,8 @@
 //===- LineReader.cpp - Lines from a person or a pipe ---------------------===//
 //
-// libedit fed key by key, so that a signal is let in only while nothing else
-// happens than waiting for a key. It wants a UTF-8 locale, which containers
-// often lack, so glibc's own C.UTF-8 stands in.
+// libedit fed key by key, so that a wait for a key is one for a signal too. It
+// wants a UTF-8 locale, which containers often lack, so glibc's own C.UTF-8
+// stands in.
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,13 +11,13 @@
 #include "tools/commands/Session.h"
 
 #include <clocale>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <editline/readline.h>
 #include <iostream>
 #include <langinfo.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,28 +55,22 @@ struct TypedLine {
 };
 TypedLine typedLine;
 
-/// Keeps SIGINT waiting while one of these lives.
-class InterruptsHeld {
-public:
-  InterruptsHeld() {
-    sigset_t interrupt;
-    sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
-    ::pthread_sigmask(SIG_BLOCK, &interrupt, &before);
-  }
-  ~InterruptsHeld() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
-  InterruptsHeld(const InterruptsHeld &) = delete;
-  InterruptsHeld &operator=(const InterruptsHeld &) = delete;
+enum class Wake { key, nothing, gone };
 
-  /// Lets signals in until there is something to read; false where one came.
-  bool waitForKey() const {
-    pollfd input = {STDIN_FILENO, POLLIN, 0};
-    return ::ppoll(&input, 1, nullptr, &before) > 0;
-  }
-
-private:
-  sigset_t before;
-};
+/// Waits for a key or a signal, which may come before this begins: its handler
+/// leaves a mark. `gone`: the terminal has been closed.
+Wake waitForKey() {
+  pollfd events[] = {{STDIN_FILENO, POLLIN, 0},
+                     {InterruptFlag::event(), POLLIN, 0}};
+  if (::poll(events, 2, -1) < 0)
+    return Wake::nothing;
+  constexpr short closed = POLLHUP | POLLERR | POLLNVAL;
+  int keys = 0;
+  if (::ioctl(STDIN_FILENO, FIONREAD, &keys) != 0 ||
+      (keys == 0 && (events[0].revents & closed)))
+    return Wake::gone;
+  return keys > 0 ? Wake::key : Wake::nothing;
+}
 
 } // namespace
 
@@ -88,13 +82,15 @@ std::optional<std::string> LineReader::read(const char *prompt) {
     return std::nullopt;
   }
   // readline() would sleep on where Ctrl-C comes just before it reads.
-  InterruptsHeld interrupts;
   typedLine = {};
   ::rl_callback_handler_install(prompt,
                                 [](char *text) { typedLine = {true, text}; });
-  while (!typedLine.ended && !InterruptFlag::raised())
-    if (interrupts.waitForKey())
+  for (Wake wake = Wake::nothing;
+       wake != Wake::gone && !typedLine.ended && !InterruptFlag::raised();) {
+    wake = waitForKey();
+    if (wake == Wake::key)
       ::rl_callback_read_char();
+  }
   ::rl_callback_handler_remove();
   if (!typedLine.text)
     return std::nullopt;

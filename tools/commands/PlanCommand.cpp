@@ -38,8 +38,8 @@ static void printBytes(const char *what, int64_t bytes, const char *note) {
               note);
 }
 
-/// Anonymous memory of this program with the model's tokenizer, which it takes
-/// beside all that depends on the context.
+/// Anonymous memory of this process with the model's tokenizer, as the kernel
+/// counts it now; 0 where it does not say.
 static Result<int64_t> programBytes(const Package &package) {
   std::optional<Tokenizer> tokenizer;
   if (!package.tokenizer.empty()) {
@@ -66,12 +66,13 @@ static void print(const MemoryPlan &plan, int64_t program, int64_t available,
   std::snprintf(perToken, sizeof perToken, "%ld bytes a token",
                 long(plan.kvPerToken));
   printBytes("kv cache", plan.kv, perToken);
-  printBytes("arena", plan.arena, "of the largest bucket");
+  printBytes("arena", plan.arena, "of the largest bucket, at most");
   printBytes("tables", plan.tables, "rope angles");
   printBytes("scratch", plan.scratch, "of all threads");
   printBytes("inputs", plan.inputs, "");
   printBytes("code", plan.code, "");
-  printBytes("program", program, "itself, with the tokenizer");
+  if (program > 0)
+    printBytes("program", program, "itself, with the tokenizer");
   printBytes("sum", plan.anonymous() + program, "");
   std::printf("\n%.1f MiB are available; ", double(available) / (1 << 20));
   if (longest > 0)
@@ -93,7 +94,8 @@ static void printJson(const MemoryPlan &plan, int64_t program,
       {"scratch_bytes", plan.scratch},
       {"inputs_bytes", plan.inputs},
       {"code_bytes", plan.code},
-      {"program_bytes", program},
+      {"program_bytes",
+       program > 0 ? nlohmann::ordered_json(program) : nullptr},
       {"anonymous_bytes", plan.anonymous() + program},
       {"available_bytes", available},
       {"largest_context", longest},
@@ -117,10 +119,8 @@ static int showPlan(CommandHost &host, const PlanOptions &options) {
                       std::to_string((*package)->plan.maxContext) +
                       " tokens, which the model was made for, found " +
                       std::to_string(context)});
-  // An answer needs the logits of its last token alone.
   MemoryPlan memory =
-      planMemory(**package, *target, threads, context, options.sequences,
-                 /*rows=*/options.sequences);
+      planMemory(**package, *target, threads, context, options.sequences);
   Result<int64_t> program = programBytes(**package);
   if (!program)
     return fail(program.error());

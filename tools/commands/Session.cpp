@@ -7,29 +7,45 @@
 
 #include "tools/commands/Session.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <random>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 using namespace quipu;
 
 static std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free); // set by a handler
+static std::atomic<int> interruptEvent{-1};
+static_assert(std::atomic<bool>::is_always_lock_free && // set by a handler
+              std::atomic<int>::is_always_lock_free);
 
 InterruptFlag::InterruptFlag() {
+  if (interruptEvent < 0)
+    interruptEvent = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   clear();
   struct sigaction action = {};
   action.sa_handler = [](int) {
     if (interrupted.exchange(true))
       _exit(130);
+    uint64_t one = 1;
+    int before = errno;
+    (void)!::write(interruptEvent, &one, sizeof one);
+    errno = before;
   };
   sigaction(SIGINT, &action, nullptr);
 }
 
 InterruptFlag::~InterruptFlag() { std::signal(SIGINT, SIG_DFL); }
 const std::atomic<bool> &InterruptFlag::raised() { return interrupted; }
-void InterruptFlag::clear() { interrupted = false; }
+int InterruptFlag::event() { return interruptEvent; }
+
+void InterruptFlag::clear() {
+  uint64_t count;
+  (void)!::read(interruptEvent, &count, sizeof count); // back to none
+  interrupted = false;
+}
 
 void quipu::addSessionOptions(CLI::App &app, const CommandHost &host,
                               SessionOptions &options) {

@@ -84,6 +84,9 @@ public:
 
   static const std::atomic<bool> &raised();
   static void clear();
+  /// A descriptor that can be read from once it was raised, for those who wait
+  /// for input too; -1 before the first of these lived.
+  static int event();
 };
 
 /// Streams one answer to stdout unless `quiet`; `sequence` grows by it.

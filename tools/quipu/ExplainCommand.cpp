@@ -35,7 +35,7 @@ struct Line {
   bool library = false; // cuBLAS takes it over
   int64_t launches = 0;
   Cost cost = {};             // of all of them
-  KernelTraffic traffic = {}; // the same; 0 on a CPU
+  KernelTraffic traffic = {}; // the same; 0 on a CPU, and of cuBLAS
 };
 
 } // namespace
@@ -86,7 +86,7 @@ static std::vector<Line> linesOf(const Explanation &explanation, size_t bucket,
     }
     line->launches += 1;
     line->cost += launchCost(plan, launch, shape, queryHeads(explanation));
-    if (explanation.traffic)
+    if (explanation.traffic && !launch.product)
       line->traffic += explanation.traffic(plan.buckets[bucket], launch,
                                            shape.first, shape.tokens);
   }
@@ -117,12 +117,16 @@ static void printTable(const Explanation &explanation, size_t bucket,
   KernelTraffic traffic;
   int64_t launches = 0;
   for (const Line &line : lines) {
-    const auto &use = explanation.kernels[line.kernelIndex].registerUse;
+    // Of what cuBLAS does instead nothing is known.
+    const auto &use = line.library
+                          ? std::nullopt
+                          : explanation.kernels[line.kernelIndex].registerUse;
+    bool isKnown = known && !line.library;
     std::printf("%-22s %8lld %10.3f %10s %10s %10.3f %5s %6s  %-24s %s\n",
                 line.work.c_str(), static_cast<long long>(line.launches),
                 double(line.cost.bytes()) / 1e6,
-                megabytes(known, line.traffic.unique).c_str(),
-                megabytes(known, line.traffic.issued).c_str(),
+                megabytes(isKnown, line.traffic.unique).c_str(),
+                megabytes(isKnown, line.traffic.issued).c_str(),
                 double(line.cost.flops) / 1e6,
                 use ? std::to_string(use->registers).c_str() : "-",
                 use ? std::to_string(use->spillBytes).c_str() : "-",
@@ -186,10 +190,14 @@ static void printJson(const Explanation &explanation, size_t bucket,
                           {"schedule", line.schedule},
                           {"threads", kernel.threads},
                           {"shared_bytes", kernel.scratchBytes.front()}};
-    if (line.library)
+    const auto &use = explanation.kernels[line.kernelIndex].registerUse;
+    if (line.library) {
       entry["gemm"] = "cublas";
-    entry.update(costJson(explanation, line.cost, line.traffic));
-    if (const auto &use = explanation.kernels[line.kernelIndex].registerUse) {
+      entry.update(costJson(line.cost));
+    } else {
+      entry.update(costJson(explanation, line.cost, line.traffic));
+    }
+    if (use && !line.library) {
       entry["registers"] = use->registers;
       entry["stack_bytes"] = use->stackBytes;
       entry["spill_bytes"] = use->spillBytes;

@@ -60,7 +60,8 @@ compile(const Model &model, const CompileOptions &options, bool cache) {
   return std::shared_ptr<const Package>(std::move(*compiled));
 }
 
-/// Says so where `package`, compiled with --gemm=cublas, leaves it nothing.
+/// Says so where `package`, of which --gemm=cublas was asked, leaves it
+/// nothing: a compiled one is as it was compiled.
 static void noteUnusedCublas(const Package &package) {
   for (const plan::Bucket &bucket : package.plan.buckets)
     for (const plan::Launch &launch : bucket.launches)
@@ -68,7 +69,8 @@ static void noteUnusedCublas(const Package &package) {
         return;
   std::fprintf(stderr,
                "--gemm=cublas changes nothing: it is for linear layers of f32, "
-               "f16 or bf16 without bias, in code for a GPU\n");
+               "f16 or bf16 without bias, in code for a GPU, and chosen when a "
+               "model is compiled\n");
 }
 
 Result<std::shared_ptr<const Package>>
@@ -76,8 +78,12 @@ quipu::loadModel(const LoadRequest &request) {
   Result<bool> package = isPackage(request.model);
   if (!package)
     return package.error();
-  if (*package)
-    return readPackage(request.model);
+  if (*package) {
+    auto read = readPackage(request.model);
+    if (read && request.gemm == "cublas")
+      noteUnusedCublas(**read);
+    return read;
+  }
   Result<Model> model = openModel(request.model);
   if (!model)
     return model.error();
@@ -103,5 +109,8 @@ quipu::loadModel(const LoadRequest &request) {
   std::fprintf(stderr, "not for the GPU: %s\n",
                compiled.error().message.c_str());
   options.targets.resize(1);
-  return compile(*model, options, request.cache);
+  compiled = compile(*model, options, request.cache);
+  if (compiled && request.gemm == "cublas")
+    noteUnusedCublas(**compiled);
+  return compiled;
 }

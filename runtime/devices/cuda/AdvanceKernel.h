@@ -3,12 +3,12 @@
 // Written by hand, because every package needs the same and none should carry
 // it. One block: a thread takes each row r, of token i = rows[r]:
 //
-//   found[i] = argmax[r]; tokens[i] = argmax[r], or 0 where it is no token
+//   found[i] = chosen[r]; tokens[i] = chosen[r], or 0 where it is no token
 //   positions[i] += 1
 //   slots[i] = the KV slot of that position, or -1 past the page table
 //
 // Then one thread sets the splits for the longest sequence, by the formula of
-// splitLength() in runtime/generation/Batch.h.
+// plan::splitLength().
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,12 +19,12 @@
 
 namespace quipu::cuda {
 
-inline constexpr const char *advanceKernelName = "quipu_advance_greedy";
+inline constexpr const char *advanceKernelName = "quipu_advance";
 inline constexpr int64_t advanceKernelThreads = 128;
 
 /// Its parameters, all of 64 bits: addresses of tokens, positions, slots,
-/// sequences, pages, rows, argmax, KernelDims and found; then the page size,
-/// the plan's maxSplits and the vocabulary's size.
+/// sequences, pages, rows, chosen tokens, KernelDims and found; then the page
+/// size, the plan's maxSplits and the vocabulary's size.
 inline constexpr int64_t advanceKernelParameters = 12;
 
 inline constexpr const char *advanceKernelPtx = R"(
@@ -32,14 +32,14 @@ inline constexpr const char *advanceKernelPtx = R"(
 .target sm_80
 .address_size 64
 
-.visible .entry quipu_advance_greedy(
+.visible .entry quipu_advance(
 	.param .u64 advance_tokens,
 	.param .u64 advance_positions,
 	.param .u64 advance_slots,
 	.param .u64 advance_sequences,
 	.param .u64 advance_pages,
 	.param .u64 advance_rows,
-	.param .u64 advance_argmax,
+	.param .u64 advance_chosen,
 	.param .u64 advance_dims,
 	.param .u64 advance_found,
 	.param .u64 advance_page_size,
@@ -53,7 +53,7 @@ inline constexpr const char *advanceKernelPtx = R"(
 	.reg .b32 %vocabulary, %row, %token, %next, %position, %sequence;
 	.reg .b32 %page, %within, %slot, %longest, %length, %splits, %t;
 	.reg .b64 %tokens, %positions, %slots, %sequences, %pages, %rows;
-	.reg .b64 %argmax, %dims, %found, %at, %a, %wide;
+	.reg .b64 %chosen, %dims, %found, %at, %a, %wide;
 
 	ld.param.u64 %tokens, [advance_tokens];
 	ld.param.u64 %positions, [advance_positions];
@@ -61,7 +61,7 @@ inline constexpr const char *advanceKernelPtx = R"(
 	ld.param.u64 %sequences, [advance_sequences];
 	ld.param.u64 %pages, [advance_pages];
 	ld.param.u64 %rows, [advance_rows];
-	ld.param.u64 %argmax, [advance_argmax];
+	ld.param.u64 %chosen, [advance_chosen];
 	ld.param.u64 %dims, [advance_dims];
 	ld.param.u64 %found, [advance_found];
 	ld.param.u64 %wide, [advance_page_size];
@@ -84,7 +84,7 @@ $L_row:
 	mul.wide.u32 %at, %row, 4;
 	add.s64 %a, %rows, %at;
 	ld.global.u32 %token, [%a];
-	add.s64 %a, %argmax, %at;
+	add.s64 %a, %chosen, %at;
 	ld.global.u32 %next, [%a];
 	mul.wide.u32 %at, %token, 4;
 	add.s64 %a, %found, %at;

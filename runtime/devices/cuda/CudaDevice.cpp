@@ -44,12 +44,12 @@ CudaDevice::create(std::shared_ptr<const OpenGpu> gpu, const Package &package,
   // Before anything is queued, since a failure takes its modules back at once.
   done = device->prepareProducts();
   if (done)
+    done = device->prepareAhead();
+  if (done)
     done = device->allocate();
   // Before the upload: what cannot be launched is found without the wait.
   if (done)
     done = device->bind(layout);
-  if (done)
-    done = device->prepareAhead();
   if (done)
     done = upload(device->driver, device->stream.get(), parameters, layout,
                   device->parameters.get(), options.progress);
@@ -203,7 +203,10 @@ Result<void> CudaDevice::bind(const ParameterLayout &layout) {
 
 std::string CudaDevice::description() const {
   return code->name() + ", " + gpu->gpu.description() +
-         (products ? ", with cuBLAS" : "");
+         (products ? ", with cuBLAS" : "") +
+         (withoutSampling.empty()
+              ? ""
+              : ", drawing tokens on the host (" + withoutSampling + ")");
 }
 
 Result<void> CudaDevice::copyInputs(const InputBlock &block,
@@ -395,10 +398,12 @@ Result<void> CudaDevice::prepareAhead() {
   ahead = std::move(*made);
   if (!hasLogits)
     return {};
+  // The host can sample as well, so that a GPU is of use without.
   auto step = SampleStep::create(*gpu, plan.vocabSize, limits.context);
-  if (!step)
-    return step.error();
-  sampling = std::move(*step);
+  if (step)
+    sampling = std::move(*step);
+  else
+    withoutSampling = step.error().message;
   return {};
 }
 

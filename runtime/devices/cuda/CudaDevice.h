@@ -133,6 +133,7 @@ private:
   std::vector<BoundBucket> buckets;
   std::optional<cuda::DecodeAhead> ahead;        // where a bucket can use it
   std::optional<cuda::SampleStep> sampling;      // the same
+  std::string withoutSampling;                   // why there is none
   std::optional<cuda::LibraryProducts> products; // where a launch is one
 };
 

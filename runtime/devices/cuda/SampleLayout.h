@@ -1,6 +1,6 @@
 //===- SampleLayout.h - What the sampling kernel is given -------*- C++ -*-===//
 //
-// Shared by the host and device/Sample.cpp, which is compiled for GPUs: plain
+// Shared by the host and device/Sample.cu, which is compiled for GPUs: plain
 // structs of the same layout on both.
 //
 //===----------------------------------------------------------------------===//
@@ -45,6 +45,10 @@ struct SampleState {
   uint64_t random[4]; // of runtime/sampler/Random.h
   int64_t length;     // tokens of the history
 };
+
+// Two compilations rely on these.
+static_assert(sizeof(SampleSettings) == 32 && alignof(SampleSettings) == 8);
+static_assert(sizeof(SampleState) == 40 && alignof(SampleState) == 8);
 
 } // namespace quipu::cuda
 

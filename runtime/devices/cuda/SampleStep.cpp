@@ -6,6 +6,7 @@
 
 #include "runtime/devices/cuda/SampleStep.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -75,6 +76,7 @@ Result<void> SampleStep::begin(const Driver &driver, StreamHandle stream,
     return done;
   SampleSettings settings = settingsOf(sampling.options);
   SampleState state = {};
+  static_assert(sizeof state.random == sizeof sampling.random.words());
   std::memcpy(state.random, sampling.random.words().data(),
               sizeof state.random);
   auto history =

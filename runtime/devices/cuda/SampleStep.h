@@ -30,8 +30,8 @@ public:
   /// What the kernel is told of such options.
   static SampleSettings settingsOf(const SamplerOptions &options);
 
-  /// Brings a run's state to the GPU. It may not be called before the run
-  /// before it has been seen to its end.
+  /// Brings a run's state to the GPU. Steps that an earlier run left queued
+  /// come before it on the stream.
   Result<void> begin(const Driver &driver, StreamHandle stream,
                      const Sampling &sampling);
 

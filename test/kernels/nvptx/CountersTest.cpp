@@ -87,6 +87,25 @@ TEST(GpuCounters, MatvecReadsWholeSectorsOnce) {
       }
 }
 
+// Whatever the size of a block, where rows are whole sectors.
+TEST(GpuCounters, MatvecReadsWholeSectorsOfQuantizedRowsOnce) {
+  const struct {
+    const char *type;
+    int64_t k, rowBytes;
+  } rows[] = {{"q8_0", 512, 544},   {"q4_0", 1536, 864},  {"q4_1", 512, 320},
+              {"q5_0", 512, 352},   {"q5_1", 2048, 1536}, {"q2_k", 2048, 672},
+              {"q3_k", 4096, 1760}, {"q4_k", 512, 288},   {"q5_k", 512, 352},
+              {"q6_k", 4096, 3360}};
+  for (auto [type, k, rowBytes] : rows) {
+    Product each = {"matvec", std::string("!llama.") + type, 16, k, 1};
+    Traffic weights = count(each).weightLoads();
+    EXPECT_EQ(weights.sectors * 32, 16 * rowBytes)
+        << testing::PrintToString(each);
+    EXPECT_EQ(weights.bytes, 16 * rowBytes) << testing::PrintToString(each);
+    EXPECT_EQ(weights.uniqueBytes, 16 * rowBytes);
+  }
+}
+
 // Rows past the last are read as copies of it: again, but in whole sectors.
 TEST(GpuCounters, MatvecWastesNoSectorOnRowsLeftOver) {
   for (const char *type : floatTypes) {

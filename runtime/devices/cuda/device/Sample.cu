@@ -250,9 +250,12 @@ int32_t draw(const Scratch &shared, const SampleSettings &settings,
              int32_t count, uint64_t *random) {
   if (count == 0)
     return -1;
-  // Differences with infinity are not numbers.
-  if (settings.temper == 0 || shared.logits[0] == __builtin_inff())
+  if (settings.temper == 0)
     return indexOf(shared.keys[0]);
+  if (shared.logits[0] == __builtin_inff()) {
+    uniform(random);                // a draw like any other
+    return indexOf(shared.keys[0]); // differences with it are not numbers
+  }
   count = filter(shared, settings, count);
   double total = 0;
   for (int32_t i = 0; i < count; ++i)

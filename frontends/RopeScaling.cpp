@@ -106,9 +106,11 @@ Error outOfRange(const char *field, double value, const char *expected) {
 
 Result<void> check(const RopeScaling &scaling) {
   using Kind = RopeScaling::Kind;
-  if (scaling.dimension < 2 || scaling.dimension % 2 != 0)
+  constexpr int64_t most = 1024; // as of head_dim: the table is made from it
+  if (scaling.dimension < 2 || scaling.dimension > most ||
+      scaling.dimension % 2 != 0)
     return Error{"rotary dimension is " + std::to_string(scaling.dimension) +
-                 ", expected an even number from 2"};
+                 ", expected an even number from 2 to " + std::to_string(most)};
   if (!isPositive(scaling.theta) || scaling.theta <= 1 ||
       !std::isfinite(float(scaling.theta)))
     return outOfRange("rope_theta", scaling.theta, "a number above 1");

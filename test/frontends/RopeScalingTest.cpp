@@ -122,6 +122,7 @@ TEST(RopeScaling, BadParametersAreNamed) {
   EXPECT_EQ(message([](RopeScaling &) {}), "none");
   expectField("rotary dimension", [](auto &s) { s.dimension = 15; });
   expectField("rotary dimension", [](auto &s) { s.dimension = -2; });
+  expectField("rotary dimension", [](auto &s) { s.dimension = 1 << 30; });
   expectField("rope_theta", [](auto &s) { s.theta = 0; });
   expectField("rope_theta", [](auto &s) { s.theta = NAN; });
   expectField("rope_theta", [](auto &s) { s.theta = 1e300; });

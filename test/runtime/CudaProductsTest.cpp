@@ -193,7 +193,8 @@ std::vector<float> CudaProducts::logits(Device &device,
     return {};
   }
   std::vector<float> found(rows * vocabulary);
-  std::memcpy(found.data(), bytes->data(), bytes->size());
+  if (!found.empty()) // of no rows there are no bytes to point at
+    std::memcpy(found.data(), bytes->data(), bytes->size());
   return found;
 }
 

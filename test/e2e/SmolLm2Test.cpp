@@ -128,7 +128,9 @@ protected:
 
   void expectTokensOfHuggingFace(const Configuration &configuration,
                                  size_t prompts);
-  void expectTokensUpToNearTies(const Configuration &configuration);
+  void expectTokensUpToNearTies(const Configuration &configuration,
+                                const Model &model);
+  void expectTokensOfType(ElementType type);
   void expectSameInAllSteps(const std::string &cpuTarget);
   void expectTokensOfCpu(const std::string &device);
 
@@ -173,28 +175,43 @@ void SmolLm2Test::expectTokensOfHuggingFace(const Configuration &configuration,
   }
 }
 
-void SmolLm2Test::expectTokensUpToNearTies(const Configuration &configuration) {
-  std::optional<Engine> engine = makeEngine(compile(*stored, configuration));
+/// Whether `found` is what Hugging Face wrote, up to a first difference at a
+/// near-tie.
+void expectUpToNearTie(Engine &engine, const TextGolden &golden,
+                       const std::vector<int32_t> &found, double bound) {
+  SCOPED_TRACE(golden.prompt);
+  ASSERT_EQ(found.size(), golden.greedyIds.size());
+  size_t step =
+      std::mismatch(found.begin(), found.end(), golden.greedyIds.begin())
+          .first -
+      found.begin();
+  if (step == found.size())
+    return;
+  std::vector<int32_t> text = golden.ids;
+  text.insert(text.end(), found.begin(), found.begin() + int64_t(step));
+  Sequence sequence = engine.newSequence();
+  EXPECT_TRUE(isNearTie(golden.greedyMargins[step],
+                        logits(engine, sequence, text, Rows::last), bound))
+      << "token " << step << ", margin " << golden.greedyMargins[step];
+}
+
+void SmolLm2Test::expectTokensUpToNearTies(const Configuration &configuration,
+                                           const Model &model) {
+  std::optional<Engine> engine = makeEngine(compile(model, configuration));
   ASSERT_TRUE(engine);
-  double bound = tolerance(*stored, engine->package(), 64);
-  for (const TextGolden &golden : goldens) {
-    SCOPED_TRACE(golden.prompt);
-    std::vector<int32_t> found =
-        greedyTokens(*engine, golden.ids, golden.greedyIds.size());
-    ASSERT_EQ(found.size(), golden.greedyIds.size());
-    size_t step =
-        std::mismatch(found.begin(), found.end(), golden.greedyIds.begin())
-            .first -
-        found.begin();
-    if (step == found.size())
-      continue;
-    std::vector<int32_t> text = golden.ids;
-    text.insert(text.end(), found.begin(), found.begin() + step);
-    Sequence sequence = engine->newSequence();
-    EXPECT_TRUE(isNearTie(golden.greedyMargins[step],
-                          logits(*engine, sequence, text, Rows::last), bound))
-        << "token " << step << ", margin " << golden.greedyMargins[step];
-  }
+  double bound = tolerance(model, engine->package(), 64);
+  for (const TextGolden &golden : goldens)
+    expectUpToNearTie(
+        *engine, golden,
+        greedyTokens(*engine, golden.ids, golden.greedyIds.size()), bound);
+}
+
+/// The same model with its matrices as `type`.
+void SmolLm2Test::expectTokensOfType(ElementType type) {
+  MemoryFile weights;
+  Result<Model> model = dequantizeModel(*stored, weights, type);
+  ASSERT_TRUE(model) << model.error().message;
+  expectTokensUpToNearTies({.kvType = {}, .pageSize = 64}, *model);
 }
 
 /// The difference of the logits of two tokens after `text`, as `engine` sees
@@ -265,11 +282,49 @@ TEST_F(SmolLm2Test, Avx2F32EqualsHuggingFace) {
 }
 
 TEST_F(SmolLm2Test, StoredTypesDifferAtNearTiesAlone) {
-  expectTokensUpToNearTies({.kvType = {}, .pageSize = 64});
+  expectTokensUpToNearTies({.kvType = {}, .pageSize = 64}, *stored);
 }
 
 TEST_F(SmolLm2Test, UnfusedStoredTypesDifferAtNearTiesAlone) {
-  expectTokensUpToNearTies({.optLevel = 0, .kvType = {}, .pageSize = 64});
+  expectTokensUpToNearTies({.optLevel = 0, .kvType = {}, .pageSize = 64},
+                           *stored);
+}
+
+TEST_F(SmolLm2Test, F16DiffersAtNearTiesAlone) {
+  expectTokensOfType(ElementType::f16);
+}
+
+TEST_F(SmolLm2Test, Bf16DiffersAtNearTiesAlone) {
+  expectTokensOfType(ElementType::bf16);
+}
+
+// Ten sequences, a token of each in every step after their prompts.
+TEST_F(SmolLm2Test, BatchesDifferAtNearTiesAlone) {
+  auto count = int64_t(goldens.size());
+  std::optional<Engine> engine =
+      makeEngine(compile(*stored, {.kvType = {}, .pageSize = 64}), count);
+  ASSERT_TRUE(engine);
+  std::vector<Sequence> sequences;
+  std::vector<std::vector<int32_t>> found(goldens.size());
+  for (size_t i = 0; i < goldens.size(); ++i) {
+    sequences.push_back(engine->newSequence());
+    auto first = engine->prefill(sequences[i], goldens[i].ids, Entry::argmax);
+    ASSERT_TRUE(first) << first.error().message;
+    found[i].push_back(first->argmax[0]);
+  }
+  for (size_t step = 1; step < goldens[0].greedyIds.size(); ++step) {
+    std::vector<StepRequest> requests;
+    for (size_t i = 0; i < goldens.size(); ++i)
+      requests.push_back({&sequences[i], {&found[i].back(), 1}, Rows::last});
+    auto result = engine->step(requests, Entry::argmax);
+    ASSERT_TRUE(result) << result.error().message;
+    for (size_t i = 0; i < goldens.size(); ++i)
+      found[i].push_back(result->argmax[i]);
+  }
+  double bound = tolerance(*stored, engine->package(), 64);
+  sequences.clear();
+  for (size_t i = 0; i < goldens.size(); ++i)
+    expectUpToNearTie(*engine, goldens[i], found[i], bound);
 }
 
 // 700 tokens: steps of 512 and 188, of 32, and of 1.

@@ -1,7 +1,7 @@
 //===- DescribeFile.cpp - What is in a file, as JSON ----------------------===//
 //
-// Models as their frontends read them, packages as the runtime does:
-// architecture, tensors or buckets, tokenizer.
+// Models as their frontends read them, packages and PTX as the runtime does:
+// architecture, tensors or buckets, tokenizer, kernels.
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,7 +11,9 @@
 #include "frontends/OpenModel.h"
 #include "frontends/TokenizerSource.h"
 #include "frontends/huggingface/Safetensors.h"
+#include "runtime/devices/emulator/ptx/Module.h"
 #include "runtime/package/PackageReader.h"
+#include "tools/commands/emulate/EmulateReport.h"
 
 #include <nlohmann/json.hpp>
 
@@ -170,6 +172,18 @@ static Json describe(const TokenizerSpec &spec, const std::string &path) {
           {"chat_template", !spec.chatTemplate.empty()}};
 }
 
+static Result<Json> describePtx(std::span<const std::byte> bytes,
+                                const std::string &path) {
+  std::string_view text(reinterpret_cast<const char *>(bytes.data()),
+                        bytes.size());
+  Result<ptx::Module> module = ptx::parseModule(text, path);
+  if (!module)
+    return module.error();
+  Json json = {{"file", path}, {"kind", "ptx"}};
+  json.update(describeKernels(*module));
+  return json;
+}
+
 Result<Json> quipu::describeFile(const std::string &path, bool tensors) {
   std::error_code error;
   if (std::filesystem::is_regular_file(path, error)) {
@@ -182,6 +196,8 @@ Result<Json> quipu::describeFile(const std::string &path, bool tensors) {
         return package.error();
       return describePackage(**package, tensors);
     }
+    if (path.ends_with(".ptx"))
+      return describePtx(file->bytes(), path);
     if (path.ends_with(".safetensors")) {
       Result<SafetensorsFile> parsed = parseSafetensors(file->bytes(), path);
       if (!parsed)

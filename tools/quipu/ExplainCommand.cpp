@@ -32,7 +32,7 @@ struct ExplainOptions {
 struct Line {
   std::string work, ops, kernel, skeleton, schedule;
   int64_t kernelIndex = 0;
-  bool library = false; // cuBLAS takes it over
+  bool byCublas = false; // cuBLAS takes it over
   int64_t launches = 0;
   Cost cost = {};             // of all of them
   KernelTraffic traffic = {}; // the same; 0 on a CPU, and of cuBLAS
@@ -118,10 +118,10 @@ static void printTable(const Explanation &explanation, size_t bucket,
   int64_t launches = 0;
   for (const Line &line : lines) {
     // Of what cuBLAS does instead nothing is known.
-    const auto &use = line.library
+    const auto &use = line.byCublas
                           ? std::nullopt
                           : explanation.kernels[line.kernelIndex].registerUse;
-    bool isKnown = known && !line.library;
+    bool isKnown = known && !line.byCublas;
     std::printf("%-22s %8lld %10.3f %10s %10s %10.3f %5s %6s  %-24s %s\n",
                 line.work.c_str(), static_cast<long long>(line.launches),
                 double(line.cost.bytes()) / 1e6,
@@ -130,7 +130,7 @@ static void printTable(const Explanation &explanation, size_t bucket,
                 double(line.cost.flops) / 1e6,
                 use ? std::to_string(use->registers).c_str() : "-",
                 use ? std::to_string(use->spillBytes).c_str() : "-",
-                (line.kernel + (line.library ? " (cublas)" : "")).c_str(),
+                (line.kernel + (line.byCublas ? " (cublas)" : "")).c_str(),
                 line.ops.c_str());
     total += line.cost;
     traffic += line.traffic;
@@ -191,13 +191,13 @@ static void printJson(const Explanation &explanation, size_t bucket,
                           {"threads", kernel.threads},
                           {"shared_bytes", kernel.scratchBytes.front()}};
     const auto &use = explanation.kernels[line.kernelIndex].registerUse;
-    if (line.library) {
+    if (line.byCublas) {
       entry["gemm"] = "cublas";
       entry.update(costJson(line.cost));
     } else {
       entry.update(costJson(explanation, line.cost, line.traffic));
     }
-    if (use && !line.library) {
+    if (use && !line.byCublas) {
       entry["registers"] = use->registers;
       entry["stack_bytes"] = use->stackBytes;
       entry["spill_bytes"] = use->spillBytes;

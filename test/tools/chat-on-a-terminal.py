@@ -89,9 +89,12 @@ chat.expect("> ")
 chat.type("/exit\r")
 check(chat.status() == 0, "expected status 0 after /exit")
 
-# A terminal that goes away ends a program that SIGHUP does not.
+# A terminal that goes away ends a program that SIGHUP does not, also where the
+# prompt is still to be written.
 signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the program inherits it
-chat = Chat()
-chat.expect("> ")
-os.close(chat.terminal)
-check(chat.status() == 0, "expected status 0 after the terminal was closed")
+for last in ["> ", "/help lists"]:
+    chat = Chat()
+    chat.expect(last)
+    os.close(chat.terminal)
+    status = chat.status()
+    check(status == 0, f"expected status 0, found {status}: closed after {last!r}")

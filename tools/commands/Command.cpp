@@ -153,6 +153,7 @@ void quipu::printDevice(Engine &engine) {
 
 int quipu::runApp(CLI::App &app, int argc, char **argv,
                   const CommandHost &host) {
+  bool terminal = isatty(STDOUT_FILENO);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RequiredError &error) {
@@ -169,8 +170,9 @@ int quipu::runApp(CLI::App &app, int argc, char **argv,
     // Help and version are "errors" with status 0.
     return app.exit(error) == 0 ? 0 : 2;
   }
-  // A full disk may show here only.
-  if (std::fflush(stdout) != 0 || std::ferror(stdout))
+  // A full disk may show here only. A terminal does not fill: it has been
+  // closed, and nobody misses what was not shown.
+  if (!terminal && (std::fflush(stdout) != 0 || std::ferror(stdout)))
     return fail(Error{"standard output: cannot be written"});
   return host.status;
 }

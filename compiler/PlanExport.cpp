@@ -110,6 +110,11 @@ exportBucket(planir::BucketOp op, const llvm::StringMap<int64_t> &kernelIndex,
   bucket.arenaBytes = op.getArenaBytes();
   bucket.queryTile = op.getQueryTile();
   bucket.device = plan::DeviceKind(op.getDevice());
+  for (auto buffer : op.getBody().getOps<planir::BufferOp>())
+    bucket.buffers.push_back(
+        {int64_t(buffer.getOffset()), plan::Grid::Symbol(buffer.getExtent()),
+         int64_t(buffer.getRowBytes()), int64_t(buffer.getFirst()),
+         int64_t(buffer.getLast())});
   for (auto launch : op.getBody().getOps<planir::LaunchOp>()) {
     plan::Launch result;
     result.kernel = kernelIndex.lookup(launch.getKernel());

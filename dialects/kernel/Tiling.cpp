@@ -45,11 +45,10 @@ bool kernel::hasMerge(Operation *skeleton) {
   return isa<MatvecOp, MatmulOp>(skeleton) && argmaxSegment(skeleton);
 }
 
-int64_t kernel::partialBytes(Operation *skeleton, int64_t leading,
-                             int64_t maxSplits) {
+int64_t kernel::partialBytes(Operation *skeleton, int64_t maxSplits) {
   if (auto attention = dyn_cast<AttentionDecodeOp>(skeleton)) {
     int64_t queryHeads = attention.getKvHeads() * attention.getGroup();
-    return leading * queryHeads * maxSplits * (attention.getHeadDim() + 2) * 4;
+    return queryHeads * maxSplits * (attention.getHeadDim() + 2) * 4;
   }
-  return leading * rowTiles(skeleton) * 8;
+  return rowTiles(skeleton) * 8;
 }

@@ -40,12 +40,11 @@ bool hasMerge(mlir::Operation *skeleton);
 /// that PTX takes as well.
 inline constexpr llvm::StringLiteral mergeSuffix = "_merge";
 
-/// Bytes of partial results for up to `leading` tokens or rows.
-///   argmax: (leading, rowTiles) of {f32 value, i32 index}
-///   attention_decode: f32 (leading, query heads, maxSplits, head_dim + 2):
+/// Bytes of partial results for each token or row.
+///   argmax: (rowTiles) of {f32 value, i32 index}
+///   attention_decode: f32 (query heads, maxSplits, head_dim + 2):
 ///     weighted values, then maximum (of scaled scores), then sum
-int64_t partialBytes(mlir::Operation *skeleton, int64_t leading,
-                     int64_t maxSplits);
+int64_t partialBytes(mlir::Operation *skeleton, int64_t maxSplits);
 
 } // namespace quipu::kernel
 

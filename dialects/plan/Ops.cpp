@@ -41,18 +41,94 @@ LogicalResult BucketOp::verify() {
   return success();
 }
 
+/// Checks that two buffers that live at one launch share no byte, and that each
+/// argument in the arena is a buffer that lives at its launch.
+static LogicalResult verifyBuffers(BucketOp bucket) {
+  auto launches = llvm::to_vector(bucket.getBody().getOps<LaunchOp>());
+  SmallVector<SmallVector<BufferOp>> alive(launches.size()); // by launch
+  for (auto buffer : bucket.getBody().getOps<BufferOp>()) {
+    if (buffer.getLast() >= launches.size())
+      return buffer.emitOpError()
+             << "expected to live to a launch below " << launches.size()
+             << ", found " << buffer.getLast();
+    for (size_t i = buffer.getFirst(); i <= buffer.getLast(); ++i)
+      alive[i].push_back(buffer);
+  }
+  if (bucket.getBody().getOps<BufferOp>().empty())
+    return success();
+  for (auto [launch, buffers] : llvm::zip(launches, alive)) {
+    llvm::sort(buffers, [](BufferOp a, BufferOp b) {
+      return int64_t(a.getOffset()) < int64_t(b.getOffset());
+    });
+    for (size_t i = 1; i < buffers.size(); ++i) {
+      BufferOp lower = buffers[i - 1], upper = buffers[i];
+      int64_t end = lower.getOffset() + lower.mostBytes();
+      if (int64_t(upper.getOffset()) >= end)
+        continue;
+      InFlightDiagnostic error = upper.emitOpError();
+      error << "expected to begin at " << end << " or behind, found "
+            << upper.getOffset();
+      error.attachNote(lower.getLoc()) << "this lives at the same launch";
+      return error;
+    }
+    for (auto [i, argument] : llvm::enumerate(launch.getArguments())) {
+      auto arena = dyn_cast<ArenaAttr>(argument);
+      if (arena && llvm::none_of(buffers, [&](BufferOp buffer) {
+            return int64_t(buffer.getOffset()) == arena.getOffset();
+          }))
+        return launch.emitOpError()
+               << "expected a plan.buffer that lives at this launch for "
+                  "argument "
+               << i << ", found none at " << arena.getOffset();
+    }
+  }
+  return success();
+}
+
 LogicalResult BucketOp::verifyRegions() {
   bool answers = false;
   for (Operation &op : getBody().front()) {
     auto output = dyn_cast<OutputOp>(op);
-    if (!output && !isa<LaunchOp>(op))
+    if (!output && !isa<BufferOp, LaunchOp>(op))
       return op.emitOpError() << "cannot stand in a bucket; expected "
-                                 "plan.launch or plan.output";
+                                 "plan.buffer, plan.launch or plan.output";
     answers |= output && output.getName() == getEntry();
   }
   if (!answers)
     return emitOpError() << "expected an output '" << getEntry()
                          << "', which is its entry, found none";
+  return verifyBuffers(*this);
+}
+
+int64_t BufferOp::mostBytes() {
+  auto bucket = cast<BucketOp>((*this)->getParentOp());
+  return getRowBytes() * (getExtent() == Symbol::rows ? bucket.getMaxRows()
+                                                      : bucket.getMaxTokens());
+}
+
+LogicalResult BufferOp::verify() {
+  auto bucket = cast<BucketOp>((*this)->getParentOp());
+  int64_t offset = getOffset(), rowBytes = getRowBytes();
+  if (offset < 0 || offset % arenaAlignment)
+    return emitOpError() << "expected an offset that is a multiple of "
+                         << arenaAlignment << ", found " << offset;
+  if (getExtent() != Symbol::tokens && getExtent() != Symbol::rows)
+    return emitOpError() << "expected tokens or rows, found "
+                         << stringifySymbol(getExtent());
+  if (rowBytes < 1)
+    return emitOpError() << "expected bytes, found " << rowBytes;
+  if (int64_t(getFirst()) < 0 || int64_t(getFirst()) > int64_t(getLast()))
+    return emitOpError() << "expected to live from a launch to the same or a "
+                            "later one, found "
+                         << int64_t(getFirst()) << " to " << int64_t(getLast());
+  // Divided, since products of what a person writes may overflow.
+  int64_t arena = bucket.getArenaBytes();
+  int64_t count =
+      getExtent() == Symbol::rows ? bucket.getMaxRows() : bucket.getMaxTokens();
+  if (offset > arena || rowBytes > (arena - offset) / count)
+    return emitOpError() << "expected to end within the arena of " << arena
+                         << " bytes, found " << count << " times " << rowBytes
+                         << " bytes at " << offset;
   return success();
 }
 

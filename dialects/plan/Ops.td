@@ -47,10 +47,14 @@ def Plan_BucketOp : Plan_Op<"bucket", [Symbol, NoTerminator, SingleBlock,
   let description = [{
     For one entry, `logits` or `argmax`, which is among the outputs. Offsets and
     the arena's size are multiples of 64 bytes; `query_tile` is the most tokens
-    of a work item, 0 where no launch reads the work list.
+    of a work item, 0 where no launch reads the work list. Where there are
+    buffers, every argument in the arena is one that lives at its launch, and
+    two that live at one launch share no byte.
 
     ```mlir
     plan.bucket @decode_logits "decode" entry "logits" max_tokens 1 max_rows 1 arena 198912 {
+      plan.buffer at 0 rows by 2304 live 0 to 0
+      plan.buffer at 2304 rows by 196608 live 0 to 0
       plan.launch @matvec_0 "lm_head" [#plan.arena<0>, #plan.param<@w>, #plan.arena<2304>]
           grid <1536, <rows by 1>>
       plan.output "logits" at 2304 columns 49152
@@ -69,6 +73,28 @@ def Plan_BucketOp : Plan_Op<"bucket", [Symbol, NoTerminator, SingleBlock,
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+}
+
+def Plan_BufferOp : Plan_Op<"buffer", [HasParent<"BucketOp">]> {
+  let summary = "a part of the arena while launches use it";
+  let description = [{
+    `row_bytes` for each of the step's tokens or rows. Launches `first` to `last`
+    of the bucket use it, counted from 0; a step's output lives to the end.
+
+    ```mlir
+    plan.buffer at 2304 rows by 196608 live 0 to 0
+    ```
+  }];
+  let arguments = (ins I64Attr:$offset, Plan_Symbol:$extent, I64Attr:$row_bytes,
+                       I64Attr:$first, I64Attr:$last);
+  let assemblyFormat = [{
+    `at` $offset $extent `by` $row_bytes `live` $first `to` $last attr-dict
+  }];
+  let extraClassDeclaration = [{
+    /// Bytes with as many tokens and rows as the bucket takes.
+    int64_t mostBytes();
+  }];
+  let hasVerifier = 1;
 }
 
 def Plan_LaunchOp : Plan_Op<"launch", [HasParent<"BucketOp">,

@@ -10,6 +10,7 @@
 #include "runtime/weights/WeightStore.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace quipu {
 namespace {
@@ -37,6 +38,34 @@ int64_t scratchBytes(const plan::Plan &plan, int64_t target) {
   return roundUp(most, 4096);
 }
 
+/// Bytes of the arena that steps of at most `tokens` tokens, with logits of at
+/// most `rows` rows, touch. A GPU takes all of it; of a CPU's, pages come as
+/// they are used.
+int64_t touchedArena(const plan::Plan &plan, plan::DeviceKind kind,
+                     int64_t tokens, int64_t rows) {
+  std::vector<std::pair<int64_t, int64_t>> parts; // begin, end
+  for (const plan::Bucket &bucket : plan.buckets) {
+    if (bucket.device != kind)
+      continue;
+    if (kind != plan::DeviceKind::cpu || bucket.buffers.empty())
+      parts.push_back({0, bucket.arenaBytes});
+    else
+      for (const plan::Buffer &buffer : bucket.buffers)
+        parts.push_back(
+            {buffer.offset,
+             buffer.offset + usedBytes(buffer,
+                                       std::min(tokens, bucket.maxTokens),
+                                       std::min(rows, bucket.maxRows))});
+  }
+  std::ranges::sort(parts);
+  int64_t touched = 0, end = 0;
+  for (auto [begin, partEnd] : parts) {
+    touched += std::max<int64_t>(0, partEnd - std::max(begin, end));
+    end = std::max(end, partEnd);
+  }
+  return touched;
+}
+
 } // namespace
 
 MemoryPlan planMemory(const Package &package, int64_t target, int threads,
@@ -61,10 +90,10 @@ MemoryPlan planMemory(const Package &package, int64_t target, int threads,
   for (const plan::Bucket &bucket : plan.buckets) {
     if (bucket.device != kind)
       continue;
-    memory.arena = std::max(memory.arena, bucket.arenaBytes);
     maxTokens = std::max(maxTokens, bucket.maxTokens);
     maxRows = std::max(maxRows, bucket.maxRows);
   }
+  memory.arena = touchedArena(plan, kind, times(sequences, context), sequences);
   memory.scratch = times(threads, scratchBytes(plan, target));
   int64_t pages = (context + plan.kv.pageSize - 1) / plan.kv.pageSize;
   memory.inputs = 4 * (4 * maxTokens + maxRows) + times(sequences, 4 * pages) +

@@ -22,8 +22,9 @@ struct MemoryPlan {
   int64_t weights = 0; // of the stored tensors that the plan reads
   int64_t kvPerToken = 0;
   int64_t kv = 0;      // whole pages for every sequence at full context
-  int64_t arena = 0;   // of the largest bucket, with all its rows of logits;
-                       // the buckets share it
+  int64_t arena = 0;   // what steps touch of it, if they take a whole prompt
+                       // and leave one row of logits for each sequence; on a
+                       // GPU all
   int64_t tables = 0;  // rope tables for `context`
   int64_t scratch = 0; // of all threads
   int64_t inputs = 0;  // the arrays of a step

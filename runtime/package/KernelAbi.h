@@ -14,7 +14,7 @@ namespace quipu {
 
 /// Version of everything a package relies on: this file, Plan.h, the file
 /// format. Independent of the compiler's version.
-inline constexpr int64_t abiVersion = 2;
+inline constexpr int64_t abiVersion = 3;
 
 /// The run-time sizes of one step, read by kernels. All fields are i64, in this
 /// order.

@@ -10,6 +10,7 @@
 #include "runtime/package/JsonField.h"
 
 #include <algorithm>
+#include <map>
 
 namespace quipu::plan {
 namespace {
@@ -92,6 +93,13 @@ json toJson(const Bucket &bucket) {
   json launches = json::array();
   for (const Launch &launch : bucket.launches)
     launches.push_back(toJson(launch));
+  json buffers = json::array();
+  for (const Buffer &buffer : bucket.buffers)
+    buffers.push_back({{"offset", buffer.offset},
+                       {"extent", nameOf(buffer.extent, symbolNames)},
+                       {"row_bytes", buffer.rowBytes},
+                       {"first", buffer.first},
+                       {"last", buffer.last}});
   json outputs = json::array();
   for (const Output &output : bucket.outputs)
     outputs.push_back({{"name", output.name},
@@ -103,6 +111,7 @@ json toJson(const Bucket &bucket) {
           {"max_rows", bucket.maxRows},
           {"arena_bytes", bucket.arenaBytes},
           {"query_tile", bucket.queryTile},
+          {"buffers", std::move(buffers)},
           {"launches", std::move(launches)},
           {"outputs", std::move(outputs)},
           {"device", nameOf(bucket.device, deviceNames)}};
@@ -358,6 +367,76 @@ Output readOutput(const JsonField &field, const Plan &plan,
   return output;
 }
 
+/// Reads a buffer of `bucket`, whose launches are known.
+Buffer readBuffer(const JsonField &field, const Plan &plan,
+                  const Bucket &bucket) {
+  Buffer buffer;
+  buffer.offset = field["offset"].integer(0, bucket.arenaBytes);
+  if (buffer.offset % 64 != 0)
+    field["offset"].fail("expected a multiple of 64, found " +
+                         std::to_string(buffer.offset));
+  buffer.extent = readEnum<Grid::Symbol>(field["extent"], symbolNames);
+  if (buffer.extent != Grid::Symbol::tokens &&
+      buffer.extent != Grid::Symbol::rows)
+    field["extent"].fail("expected tokens or rows, found " +
+                         nameOf(buffer.extent, symbolNames));
+  int64_t most =
+      (bucket.arenaBytes - buffer.offset) / bound(buffer.extent, plan, bucket);
+  if (most < 1)
+    field["offset"].fail(
+        "leaves no byte for each of " + nameOf(buffer.extent, symbolNames) +
+        " in an arena of " + std::to_string(bucket.arenaBytes) + " bytes");
+  buffer.rowBytes = field["row_bytes"].integer(1, std::max<int64_t>(most, 1));
+  auto last = int64_t(bucket.launches.size()) - 1;
+  if (last < 0)
+    field.fail("expected launches that use it, found none");
+  buffer.first = field["first"].integer(0, std::max<int64_t>(last, 0));
+  buffer.last =
+      field["last"].integer(buffer.first, std::max(buffer.first, last));
+  return buffer;
+}
+
+/// Checks that buffers that live together are apart, and that every argument in
+/// the arena is one that lives.
+void checkBuffers(const JsonField &field, const Bucket &bucket) {
+  JsonField buffers = field["buffers"], launches = field["launches"];
+  std::vector<const Buffer *> byFirst, byLast;
+  for (const Buffer &buffer : bucket.buffers)
+    byFirst.push_back(&buffer);
+  byLast = byFirst;
+  std::ranges::sort(byFirst, {}, &Buffer::first);
+  std::ranges::sort(byLast, {}, &Buffer::last);
+  auto end = [&](const Buffer *buffer) {
+    return buffer->offset +
+           usedBytes(*buffer, bucket.maxTokens, bucket.maxRows);
+  };
+  std::map<int64_t, const Buffer *> alive; // by offset
+  auto begun = byFirst.begin(), ended = byLast.begin();
+  for (int64_t now = 0; now < int64_t(bucket.launches.size()); ++now) {
+    for (; ended != byLast.end() && (*ended)->last < now; ++ended)
+      alive.erase((*ended)->offset);
+    for (; begun != byFirst.end() && (*begun)->first == now; ++begun) {
+      auto above = alive.lower_bound((*begun)->offset);
+      if ((above != alive.end() && above->first < end(*begun)) ||
+          (above != alive.begin() &&
+           end(std::prev(above)->second) > (*begun)->offset))
+        return buffers.fail("two that live at launch " + std::to_string(now) +
+                            " share bytes, one of them at " +
+                            std::to_string((*begun)->offset));
+      alive[(*begun)->offset] = *begun;
+    }
+    JsonField launch = launches[size_t(now)], arguments = launch["arguments"];
+    for (size_t i = 0; i < bucket.launches[now].arguments.size(); ++i) {
+      const Argument &argument = bucket.launches[now].arguments[i];
+      if (argument.kind == Argument::Kind::arena &&
+          !alive.contains(argument.index))
+        return arguments[i].fail("expected a buffer that lives at this launch, "
+                                 "found none at " +
+                                 std::to_string(argument.index));
+    }
+  }
+}
+
 Bucket readBucket(const JsonField &field, const Plan &plan) {
   Bucket bucket;
   bucket.name = field["name"].string();
@@ -373,6 +452,11 @@ Bucket readBucket(const JsonField &field, const Plan &plan) {
   JsonField launches = field["launches"];
   for (size_t i = 0, count = launches.size(); i < count; ++i)
     bucket.launches.push_back(readLaunch(launches[i], plan, bucket));
+  JsonField buffers = field["buffers"];
+  for (size_t i = 0, count = buffers.size(); i < count; ++i)
+    bucket.buffers.push_back(readBuffer(buffers[i], plan, bucket));
+  if (!bucket.buffers.empty())
+    checkBuffers(field, bucket);
   JsonField outputs = field["outputs"];
   for (size_t i = 0, count = outputs.size(); i < count; ++i)
     bucket.outputs.push_back(readOutput(outputs[i], plan, bucket));
@@ -396,6 +480,11 @@ void checkKvSize(const JsonField &field, const Plan &plan) {
 }
 
 } // namespace
+
+int64_t usedBytes(const Buffer &buffer, int64_t tokens, int64_t rows) {
+  return buffer.rowBytes *
+         (buffer.extent == Grid::Symbol::rows ? rows : tokens);
+}
 
 int64_t mostTiles(const Grid &grid, const Bucket &bucket, const Plan &plan) {
   int64_t tiles = grid.count;

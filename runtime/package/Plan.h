@@ -128,6 +128,15 @@ struct Kernel {
   int64_t threads = 0; // of a block, on a GPU
 };
 
+/// A part of the arena while launches use it: rowBytes for each of the step's
+/// tokens or rows. Two that live at one launch share no byte.
+struct Buffer {
+  int64_t offset;      // bytes into the arena
+  Grid::Symbol extent; // tokens or rows
+  int64_t rowBytes;
+  int64_t first, last; // launches of the bucket, inclusive
+};
+
 /// What a step leaves behind in the arena.
 struct Output {
   std::string name;    // "logits": f32 (R, vocab); "argmax": i32 (R)
@@ -144,6 +153,9 @@ struct Bucket {
   int64_t maxRows;    // bound on R
   int64_t arenaBytes; // 64-byte aligned
   int64_t queryTile;  // most tokens in a WorkItem; 0: no work list is read
+  /// Where there are any, every argument in the arena is one of these that
+  /// lives at its launch; where there are none, the arena is one piece.
+  std::vector<Buffer> buffers;
   std::vector<Launch> launches;
   std::vector<Output> outputs;
   DeviceKind device = DeviceKind::cpu;
@@ -158,6 +170,9 @@ struct Plan {
   std::vector<Kernel> kernels;
   std::vector<Bucket> buckets;
 };
+
+/// Bytes of `buffer` that a step of `tokens` tokens and `rows` rows uses.
+int64_t usedBytes(const Buffer &buffer, int64_t tokens, int64_t rows);
 
 /// Most tiles that a launch of `bucket` can have, and so most blocks of use.
 int64_t mostTiles(const Grid &grid, const Bucket &bucket, const Plan &plan);

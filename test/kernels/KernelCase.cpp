@@ -237,7 +237,7 @@ double test::relativeError(const KernelCase &test,
     results.push_back(&bytes);
   }
   if (kernel::hasMerge(skeleton))
-    runner.allocate(kernel::partialBytes(skeleton, test.tokens, 1), true);
+    runner.allocate(test.tokens * kernel::partialBytes(skeleton, 1), true);
   KernelDims dims{test.tokens, test.tokens, 0, 0, 0, 0};
   machine.run(function, runner.buffers, dims, tilesOf(skeleton, test.tokens),
               test.calls);

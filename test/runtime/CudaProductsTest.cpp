@@ -81,9 +81,9 @@ std::shared_ptr<Package> productPackage(ElementType type) {
   const Argument square = {Argument::Kind::parameter, 0},
                  head = {Argument::Kind::parameter, 1},
                  tokens = {Argument::Kind::input, int64_t(plan::Input::tokens)};
-  plan::Bucket bucket = {"prefill", "logits",   maxTokens,
-                         maxRows,   arenaBytes, 0,
-                         {},        {},         plan::DeviceKind::gpu};
+  plan::Bucket bucket = {
+      "prefill", "logits", maxTokens, maxRows, arenaBytes,
+      0,         {},       {},        {},      plan::DeviceKind::gpu};
   plan::Grid grid = {1, {{Symbol::tokens, 1}}};
   bucket.launches = {{0, {tokens, arena(0)}, grid, "embed", {}},
                      {1,

@@ -143,7 +143,7 @@ plan::Bucket bucket(const char *name, const char *entry, bool isDecode) {
   const plan::Argument bias = {plan::Argument::Kind::parameter, 0};
   int64_t tokens = isDecode ? 1 : maxTokens;
   plan::Bucket bucket = {
-      name, entry, tokens, tokens, arenaBytes, isDecode ? 0 : 3, {}, {}};
+      name, entry, tokens, tokens, arenaBytes, isDecode ? 0 : 3, {}, {}, {}};
   bucket.launches.push_back(
       {storeKernel,
        {keys, values, input(Input::tokens), input(Input::slots)},

@@ -62,6 +62,30 @@ TEST(MemoryPlan, addsUp) {
   EXPECT_EQ(planMemory(*package, 0, 3, 4090, 2).kv, 8 * layerBytes);
 }
 
+TEST(MemoryPlan, countsWhatStepsTouchOfTheArena) {
+  using Symbol = plan::Grid::Symbol;
+  auto package = largePackage();
+  plan::Bucket &bucket = package->plan.buckets[0];
+  bucket.maxTokens = 512;
+  bucket.maxRows = 64;
+  bucket.launches.resize(3, bucket.launches[0]);
+  // Activations; logits over what is dead of them; and a piece of its own.
+  bucket.buffers = {{0, Symbol::tokens, 100, 0, 1},
+                    {1024, Symbol::rows, 1000, 2, 2},
+                    {128000, Symbol::rows, 64, 2, 2}};
+  auto arena = [&](int64_t context, int64_t sequences) {
+    return planMemory(*package, 0, 1, context, sequences).arena;
+  };
+  EXPECT_EQ(arena(4096, 1), 51200 + 64);
+  EXPECT_EQ(arena(4096, 64), 1024 + 64000 + 64 * 64);
+  EXPECT_EQ(arena(4096, 1000), arena(4096, 64));
+  EXPECT_EQ(arena(16, 1), 1600 + (1024 + 1000 - 1600) + 64);
+  EXPECT_EQ(arena(16, 2), 3200 + 128);
+  bucket.device = plan::DeviceKind::gpu;
+  package->targets[0].name = "sm_80";
+  EXPECT_EQ(arena(4096, 1), arenaBytes);
+}
+
 TEST(MemoryPlan, sizesBeyondReasonDoNotOverflow) {
   auto package = largePackage();
   package->plan.kv = {1 << 16, 1 << 16, 1 << 16, 16, ElementType::f32};

@@ -185,8 +185,63 @@ TEST(PlanProduct, lacksNothing) {
   }
 }
 
+/// The fake model, with the buffers of its first bucket: partial sums, totals
+/// and logits, of one token.
+plan::Plan planWithBuffers() {
+  using Symbol = plan::Grid::Symbol;
+  plan::Plan plan = test::fakePackage()->plan;
+  plan.buckets[0].buffers = {{0, Symbol::tokens, 16, 1, 2},
+                             {128, Symbol::tokens, 4, 2, 3},
+                             {192, Symbol::rows, 388, 3, 3}};
+  return plan;
+}
+
+TEST(PlanBuffers, roundTripThroughText) {
+  json written = plan::toJson(planWithBuffers());
+  auto read = plan::fromJson(json::parse(written.dump()));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(plan::toJson(*read), written);
+  EXPECT_EQ(usedBytes(read->buckets[0].buffers[0], 3, 2), 48);
+  EXPECT_EQ(usedBytes(read->buckets[0].buffers[2], 3, 2), 776);
+}
+
+class BadBuffers : public testing::TestWithParam<BadPlan> {};
+
+TEST_P(BadBuffers, areRefused) {
+  json plan = plan::toJson(planWithBuffers());
+  json::json_pointer pointer(GetParam().pointer);
+  ASSERT_TRUE(plan.contains(pointer)) << GetParam().pointer;
+  plan[pointer] = GetParam().value;
+  auto read = plan::fromJson(plan);
+  ASSERT_FALSE(read) << GetParam().pointer;
+  EXPECT_THAT(read.error().message, HasSubstr(GetParam().message));
+}
+
+const BadPlan badBuffers[] = {
+    {"/buckets/0/buffers", 7, "$.buckets[0].buffers: expected an array"},
+    {"/buckets/0/buffers/0", 7, "buffers[0]: expected an object, found 7"},
+    {"/buckets/0/buffers/0/offset", -64, "buffers[0].offset"},
+    {"/buckets/0/buffers/0/offset", 32, "offset: expected a multiple of 64"},
+    {"/buckets/0/buffers/0/offset", INT64_MAX, "buffers[0].offset"},
+    {"/buckets/0/buffers/0/offset", 3392, "leaves no byte for each of tokens"},
+    {"/buckets/0/buffers/0/extent", "work", "expected tokens or rows"},
+    {"/buckets/0/buffers/0/row_bytes", 0, "buffers[0].row_bytes"},
+    {"/buckets/0/buffers/2/row_bytes", 3201, "buffers[2].row_bytes"},
+    {"/buckets/0/buffers/0/row_bytes", 129,
+     "buffers: two that live at launch 2 share bytes, one of them at 128"},
+    {"/buckets/0/buffers/0/last", 4, "buffers[0].last"},
+    {"/buckets/0/buffers/0/first", -1, "buffers[0].first"},
+    {"/buckets/0/buffers/0/last", 0, "buffers[0].last: expected an integer"},
+    {"/buckets/0/buffers/0/last", 1,
+     "launches[2].arguments[0]: expected a buffer that lives at this launch, "
+     "found none at 0"},
+    {"/buckets/0/launches/3/arguments/3/1", 256, "found none at 256"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, BadBuffers, testing::ValuesIn(badBuffers));
+
 TEST(Plan, lacksNothing) {
-  json whole = plan::toJson(test::fakePackage()->plan);
+  json whole = plan::toJson(planWithBuffers());
   // Every member of every object is required.
   json flat = whole.flatten();
   for (const auto &[pointer, value] : flat.items()) {

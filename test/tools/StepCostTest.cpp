@@ -40,7 +40,7 @@ plan::Plan smallPlan() {
                   {"matvec_1_merge", "matvec", {}, {}}};
   plan::Grid tokens = {1, {{Symbol::tokens, 1}}},
              rows = {1, {{Symbol::rows, 1}}};
-  plan::Bucket bucket = {"decode", "argmax", 8, 8, 0, 0, {}, {}};
+  plan::Bucket bucket = {"decode", "argmax", 8, 8, 0, 0, {}, {}, {}};
   bucket.launches = {
       {lookup, {parameter(embedding)}, tokens, "embedding"},
       {projection,

@@ -66,7 +66,7 @@ static void print(const MemoryPlan &plan, int64_t program, int64_t available,
   std::snprintf(perToken, sizeof perToken, "%ld bytes a token",
                 long(plan.kvPerToken));
   printBytes("kv cache", plan.kv, perToken);
-  printBytes("arena", plan.arena, "of the largest bucket, at most");
+  printBytes("arena", plan.arena, "what steps leave for one another");
   printBytes("tables", plan.tables, "rope angles");
   printBytes("scratch", plan.scratch, "of all threads");
   printBytes("inputs", plan.inputs, "");

@@ -44,11 +44,13 @@ private:
     auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
     return &kernel.getBody().front().front();
   }
-  int64_t leadingBound(Operation *skeleton) {
+  planir::Symbol leadingExtent(Operation *skeleton) {
     auto domain = skeleton->getAttrOfType<kernel::DomainAttr>("domain");
     bool rows = domain && domain.getValue() == kernel::Domain::rows;
-    return rows ? bucket.getMaxRows() : bucket.getMaxTokens();
+    return rows ? planir::Symbol::rows : planir::Symbol::tokens;
   }
+  void addBuffer(Operation *skeleton, int64_t rowBytes, int64_t first,
+                 int64_t last);
   LogicalResult placeArguments();
   void placeResults();
   int64_t lastUse(Value value);
@@ -56,6 +58,7 @@ private:
   LogicalResult launch(func::CallOp call);
   planir::GridAttr grid(Operation *skeleton, bool merge);
   LogicalResult addOutputs();
+  void declareBuffers();
 
   func::FuncOp step;
   llama::BucketAttr bucket;
@@ -67,7 +70,8 @@ private:
   llvm::DenseMap<Value, Attribute> places;    // inputs and parameters
   llvm::DenseMap<Value, int64_t> layers;      // KV caches
   SmallVector<ArenaBuffer> buffers;
-  llvm::DenseMap<Value, unsigned> bufferOf;       // results, by buffer
+  SmallVector<std::pair<planir::Symbol, int64_t>> shapes; // extent, row bytes
+  llvm::DenseMap<Value, unsigned> bufferOf;               // results, by buffer
   llvm::DenseMap<Operation *, unsigned> partials; // of calls with a merge
   int64_t queryTile = 0;
 };
@@ -110,10 +114,20 @@ int64_t StepPlanner::lastUse(Value value) {
   return last;
 }
 
+/// Adds a buffer of `rowBytes` for each of the tokens or rows that `skeleton`
+/// works on, alive from call `first` to call `last`.
+void StepPlanner::addBuffer(Operation *skeleton, int64_t rowBytes,
+                            int64_t first, int64_t last) {
+  planir::Symbol extent = leadingExtent(skeleton);
+  int64_t most = extent == planir::Symbol::rows ? bucket.getMaxRows()
+                                                : bucket.getMaxTokens();
+  buffers.push_back({most * rowBytes, first, last});
+  shapes.push_back({extent, rowBytes});
+}
+
 void StepPlanner::placeResults() {
   for (func::CallOp call : calls) {
     Operation *skeleton = skeletonOf(call);
-    int64_t leading = leadingBound(skeleton);
     int64_t now = order[call];
     for (Value result : call.getResults()) {
       if (isa<llama::KvType>(result.getType())) {
@@ -126,12 +140,11 @@ void StepPlanner::placeResults() {
       auto type = cast<RankedTensorType>(result.getType());
       int64_t columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
       bufferOf[result] = buffers.size();
-      buffers.push_back({leading * columns * 4, now, lastUse(result)});
+      addBuffer(skeleton, columns * 4, now, lastUse(result));
     }
     if (kernel::hasMerge(skeleton)) {
       partials[call] = buffers.size();
-      buffers.push_back(
-          {kernel::partialBytes(skeleton, leading, maxSplits), now, now});
+      addBuffer(skeleton, kernel::partialBytes(skeleton, maxSplits), now, now);
     }
     if (isa<kernel::AttentionPrefillOp>(skeleton))
       queryTile = kernel::getSchedule(skeleton).getTokenTile();
@@ -155,10 +168,7 @@ LogicalResult StepPlanner::addArgument(Value value,
 
 planir::GridAttr StepPlanner::grid(Operation *skeleton, bool merge) {
   MLIRContext *context = builder.getContext();
-  auto domain = skeleton->getAttrOfType<kernel::DomainAttr>("domain");
-  auto leading = domain && domain.getValue() == kernel::Domain::rows
-                     ? planir::Symbol::rows
-                     : planir::Symbol::tokens;
+  planir::Symbol leading = leadingExtent(skeleton);
   auto factor = [&](planir::Symbol symbol, int64_t divisor) {
     return planir::FactorAttr::get(context, symbol, divisor);
   };
@@ -221,6 +231,25 @@ LogicalResult StepPlanner::launch(func::CallOp call) {
   return success();
 }
 
+/// Writes the buffers down, whose lives so far are counted in calls: one with a
+/// merge is two launches.
+void StepPlanner::declareBuffers() {
+  SmallVector<int64_t> firstLaunch; // by call, and their number behind
+  int64_t launches = 0;
+  for (func::CallOp call : calls) {
+    firstLaunch.push_back(launches);
+    launches += 1 + kernel::hasMerge(skeletonOf(call));
+  }
+  firstLaunch.push_back(launches);
+  for (auto [buffer, shape] : llvm::zip_equal(buffers, shapes)) {
+    // An output's last use is the return, behind all calls.
+    size_t last = std::min<size_t>(buffer.last, calls.size() - 1);
+    planir::BufferOp::create(builder, step.getLoc(), buffer.offset, shape.first,
+                             shape.second, firstLaunch[buffer.first],
+                             firstLaunch[last + 1] - 1);
+  }
+}
+
 LogicalResult StepPlanner::addOutputs() {
   for (Value value : step.getBody().front().getTerminator()->getOperands()) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
@@ -246,6 +275,7 @@ LogicalResult StepPlanner::plan() {
       bucket.getEntry(), bucket.getMaxTokens(), bucket.getMaxRows(), arenaBytes,
       queryTile, planir::DeviceKind(bucket.getDevice()));
   builder.createBlock(&op.getBody());
+  declareBuffers();
   for (func::CallOp call : calls)
     if (failed(launch(call)))
       return failure();

@@ -137,7 +137,9 @@ Result<void> CpuDevice::allocate(int64_t target) {
     maxTokens = std::max(maxTokens, bucket.maxTokens);
     maxRows = std::max(maxRows, bucket.maxRows);
   }
-  if (!(memory = AnonymousMemory::allocate(arenaBytes, "the arena")))
+  // Steps use parts of it, which huge pages would round up.
+  if (!(memory = AnonymousMemory::allocate(arenaBytes, "the arena",
+                                           AnonymousMemory::Pages::small)))
     return memory.error();
   arena = std::move(*memory);
 

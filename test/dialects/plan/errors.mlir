@@ -74,7 +74,7 @@ plan.bucket @b "decode" entry "argmax" max_tokens 4 max_rows 4 arena 64 {
 // -----
 
 plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 4 arena 64 {
-  // expected-error @below {{cannot stand in a bucket; expected plan.launch or plan.output}}
+  // expected-error @below {{cannot stand in a bucket; expected plan.buffer, plan.launch or plan.output}}
   %c = arith.constant 1 : i32
   plan.output "logits" at 0 columns 4
 }
@@ -152,4 +152,48 @@ plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 4 arena 128 {
   // expected-error @below {{expected a bucket with a query_tile for the work list of argument 0, found none}}
   plan.launch @k "" [#plan.input<work>] grid <1>
   plan.output "logits" at 0 columns 4
+}
+
+// -----
+
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 2 arena 128 {
+  // expected-error @below {{expected an offset that is a multiple of 64, found 32}}
+  plan.buffer at 32 rows by 4 live 0 to 0
+}
+
+// -----
+
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 2 arena 128 {
+  // expected-error @below {{expected tokens or rows, found splits}}
+  plan.buffer at 0 splits by 4 live 0 to 0
+}
+
+// -----
+
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 2 arena 128 {
+  // expected-error @below {{expected bytes, found 0}}
+  plan.buffer at 0 rows by 0 live 0 to 0
+}
+
+// -----
+
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 2 arena 128 {
+  // expected-error @below {{expected to live from a launch to the same or a later one, found 2 to 1}}
+  plan.buffer at 0 rows by 4 live 2 to 1
+}
+
+// -----
+
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 2 arena 128 {
+  plan.buffer at 64 rows by 32 live 0 to 0
+  // expected-error @below {{expected to end within the arena of 128 bytes, found 4 times 32 bytes at 64}}
+  plan.buffer at 64 tokens by 32 live 0 to 0
+}
+
+// -----
+
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 2 arena 128 {
+  // expected-error @below {{expected to live to a launch below 0, found 0}}
+  plan.buffer at 0 rows by 4 live 0 to 0
+  plan.output "logits" at 0 columns 1
 }

@@ -250,3 +250,48 @@ plan.bucket @b "decode" entry "logits" max_tokens 1 max_rows 1 arena 128 {
   plan.launch @project "" [] grid <1> product <work, input = 0, weights = 1, output = 2>
   plan.output "logits" at 0 columns 8
 }
+
+// -----
+
+func.func @project(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> {
+  %y = kernel.matvec "" tokens -> tensor<?x8xf32> {
+    kernel.prologue %x : tensor<?x8xf32>
+    kernel.segment single into result weights(%w : tensor<8x8xf32>) {
+    ^bb0(%v: f32):
+      kernel.yield %v : f32
+    }
+  }
+  return %y : tensor<?x8xf32>
+}
+plan.parameter @w : tensor<8x8xf32>
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 4 arena 256 {
+  // expected-note @below {{this lives at the same launch}}
+  plan.buffer at 0 tokens by 32 live 0 to 1
+  // expected-error @below {{expected to begin at 128 or behind, found 64}}
+  plan.buffer at 64 tokens by 32 live 1 to 1
+  plan.launch @project "" [#plan.input<tokens>, #plan.param<@w>, #plan.arena<0>] grid <1>
+  plan.launch @project "" [#plan.arena<0>, #plan.param<@w>, #plan.arena<64>] grid <1>
+  plan.output "logits" at 64 columns 8
+}
+
+// -----
+
+func.func @project(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> {
+  %y = kernel.matvec "" tokens -> tensor<?x8xf32> {
+    kernel.prologue %x : tensor<?x8xf32>
+    kernel.segment single into result weights(%w : tensor<8x8xf32>) {
+    ^bb0(%v: f32):
+      kernel.yield %v : f32
+    }
+  }
+  return %y : tensor<?x8xf32>
+}
+plan.parameter @w : tensor<8x8xf32>
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 4 arena 256 {
+  plan.buffer at 0 tokens by 32 live 0 to 0
+  plan.buffer at 128 tokens by 32 live 1 to 1
+  plan.launch @project "" [#plan.input<tokens>, #plan.param<@w>, #plan.arena<0>] grid <1>
+  // expected-error @below {{expected a plan.buffer that lives at this launch for argument 0, found none at 0}}
+  plan.launch @project "" [#plan.arena<0>, #plan.param<@w>, #plan.arena<128>] grid <1>
+  plan.output "logits" at 128 columns 8
+}

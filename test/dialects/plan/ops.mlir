@@ -41,9 +41,13 @@ func.func private @choose(%x: tensor<?x64xf32>, %w: tensor<100x64xf16>) -> tenso
 plan.parameter @head : tensor<100x64xf16>
 
 // CHECK: plan.bucket @decode_logits "decode" entry "logits" max_tokens 1 max_rows 1 arena 198912 {
+// CHECK-NEXT: plan.buffer at 0 rows by 2304 live 0 to 0
+// CHECK-NEXT: plan.buffer at 2304 rows by 196608 live 0 to 0
 // CHECK-NEXT: plan.launch @matvec_0 "lm_head" [#plan.arena<0>, #plan.param<@w>, #plan.arena<2304>] grid <1536, <rows by 1>>
 // CHECK-NEXT: plan.output "logits" at 2304 columns 49152
 plan.bucket @decode_logits "decode" entry "logits" max_tokens 1 max_rows 1 arena 198912 {
+  plan.buffer at 0 rows by 2304 live 0 to 0
+  plan.buffer at 2304 rows by 196608 live 0 to 0
   plan.launch @matvec_0 "lm_head" [#plan.arena<0>, #plan.param<@w>, #plan.arena<2304>]
       grid <1536, <rows by 1>>
   plan.output "logits" at 2304 columns 49152

@@ -81,31 +81,29 @@ Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
   Launch &launch = *warp.block->launch;
   Access access;
   int first = std::countr_zero(mask);
-  Buffer *buffer = launch.memory->find(addresses[first]);
+  Piece piece = launch.memory->pieceAt(addresses[first]);
+  Buffer *buffer = piece.buffer;
   access.buffer = buffer;
   access.mask = mask;
-  uint64_t begin = buffer ? buffer->address : 0;
-  uint64_t size = buffer ? buffer->bytes : 0;
   uint64_t low, high, bits;
   warp.lanes->range(addresses, &low, &high, &bits);
-  bool isFine = mask == allLanes && low >= begin && high - begin < size &&
-                size - (high - begin) >= bytes && (bits & (align - 1)) == 0;
+  bool isFine = mask == allLanes && low >= piece.address &&
+                piece.holds(high, bytes) && (bits & (align - 1)) == 0;
   uint32_t looked = mask;
   if (!isFine)
     for (uint32_t rest = mask; rest; rest &= rest - 1) {
       int lane = std::countr_zero(rest);
       uint32_t bit = uint32_t(1) << lane;
       uint64_t address = addresses[lane];
-      if (buffer && address - begin < size &&
-          size - (address - begin) >= bytes) {
+      if (piece.holds(address, bytes)) {
         if ((address & (align - 1)) == 0)
           continue;
         report(warp, op, Check::misaligned, lane,
                bytesText(op, bytes, isStore) + " at " +
                    launch.memory->describe(address) + ", not a multiple of " +
                    std::to_string(align));
-      } else if (launch.memory->find(address) != buffer) {
-        looked &= ~bit; // of another buffer: next time
+      } else if (launch.memory->pieceAt(address) != piece) {
+        looked &= ~bit; // of another piece: next time
       } else {
         report(warp, op, Check::outOfBounds, lane,
                bytesText(op, bytes, isStore) + " at " +
@@ -116,10 +114,11 @@ Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
   mask &= ~looked;
   if (!buffer)
     return access;
-  access.place = {buffer->isShadowed ? buffer->shadow : Shadow{}, false, begin};
+  access.place = {buffer->isShadowed ? buffer->shadow : Shadow{}, false,
+                  buffer->address};
   access.base = buffer->host;
   for (int lane = 0; lane < laneCount; ++lane)
-    access.offset[lane] = addresses[lane] - begin;
+    access.offset[lane] = addresses[lane] - buffer->address;
   if (access.mask && isStore && !buffer->writable) {
     report(warp, op, Check::readOnly, std::countr_zero(access.mask),
            bytesText(op, bytes, true) + " at " +
@@ -170,6 +169,12 @@ bool isLocal(Warp &warp, const Op &op, uint64_t at, unsigned bytes, int lane) {
                std::to_string(int64_t(at)) + ", of which a thread has " +
                std::to_string(size) + " bytes");
   return isInside && at % bytes == 0;
+}
+
+void noteUndefined(Warp &warp, const Op &op, const Access &access, int lane) {
+  UndefinedLoad &load =
+      access.buffer ? warp.block->fromGlobal : warp.block->fromShared;
+  load = {&op, access.place.address + access.offset[lane]};
 }
 
 void countGlobal(Warp &warp, const Access &access, unsigned bytes,

@@ -61,6 +61,9 @@ Access sharedAccess(Warp &warp, const Op &op, uint32_t mask,
 /// Whether a lane's access of its local memory is inside; reported if not.
 bool isLocal(Warp &warp, const Op &op, uint64_t at, unsigned bytes, int lane);
 
+/// Remembers that `lane` loaded bytes that nothing wrote, for reports.
+void noteUndefined(Warp &warp, const Op &op, const Access &access, int lane);
+
 /// Counts a global access of `bytes` a lane, and marks what it touched.
 void countGlobal(Warp &warp, const Access &access, unsigned bytes,
                  bool isStore);

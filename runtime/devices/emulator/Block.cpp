@@ -252,6 +252,7 @@ Result<void> startBlock(Block &block, Launch &launch, Worker &worker,
     barrier = Barrier{};
   block.mbarriers.clear();
   block.syncs.clear();
+  block.fromGlobal = block.fromShared = {};
   block.warps.resize(launch.warps);
   for (uint32_t warp = 0; warp < launch.warps; ++warp)
     startWarp(block.warps[warp], block, worker, warp);

@@ -32,11 +32,9 @@ public:
   Result<uint64_t> addBuffer(const BufferSpec &spec) override {
     return memory.add(spec);
   }
-  void nameRegion(uint64_t address, uint64_t bytes,
-                  std::string_view name) override {
-    memory.nameRegion(address, bytes, name);
+  void divide(uint64_t address, std::span<const Region> regions) override {
+    memory.divide(address, regions);
   }
-  void clearRegions(uint64_t address) override { memory.clearRegions(address); }
   void copy(uint64_t to, uint64_t from, uint64_t bytes) override {
     memory.copy(to, from, bytes);
   }
@@ -249,6 +247,19 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
 
 } // namespace
 
+/// What may have brought an undefined value, as the end of a message.
+static std::string undefinedSource(const Block &block) {
+  const UndefinedLoad &load =
+      block.fromGlobal.op ? block.fromGlobal : block.fromShared;
+  if (!load.op)
+    return "";
+  return "; the block's last load of such bytes: line " +
+         std::to_string(load.op->line) + ", at " +
+         (block.fromGlobal.op
+              ? block.launch->memory->describe(load.address)
+              : "shared memory + " + std::to_string(load.address));
+}
+
 void report(Warp &warp, const Op &op, Check check, uint32_t lane,
             const std::string &detail) {
   Launch &launch = *warp.block->launch;
@@ -257,13 +268,16 @@ void report(Warp &warp, const Op &op, Check check, uint32_t lane,
       !launch.reported.insert({&op, check}).second)
     return;
   const Program &program = *launch.program;
+  std::string source;
+  if (check == Check::undefined)
+    source = undefinedSource(*warp.block);
   launch.reports.push_back(
       {check, op.line,
        "kernel " + program.function->name + ", " + program.module->fileName +
            ":" + std::to_string(op.line) + ", block " +
            std::to_string(warp.block->index) + ", thread " +
            std::to_string(warp.index * laneCount + lane) + ": " +
-           std::string(name(check)) + ": " + detail});
+           std::string(name(check)) + ": " + detail + source});
   if (int(launch.reports.size()) >= launch.options->maxReports)
     launch.stop = true;
 }

@@ -89,6 +89,13 @@ struct BufferSpec {
   std::optional<BufferRole> role = std::nullopt;
 };
 
+/// A part of a buffer with a name of its own. Regions of one buffer share no
+/// byte.
+struct Region {
+  uint64_t offset = 0, bytes = 0;
+  std::string name; // for reports
+};
+
 /// Not thread-safe: one call at a time.
 class Emulator {
 public:
@@ -105,13 +112,9 @@ public:
   /// apart, so that an access behind one hits no other.
   virtual Result<uint64_t> addBuffer(const BufferSpec &spec) = 0;
 
-  /// Names bytes [address, address + bytes) inside a buffer, for reports; the
-  /// latest name of a byte holds.
-  virtual void nameRegion(uint64_t address, uint64_t bytes,
-                          std::string_view name) = 0;
-
-  /// Forgets the names of a buffer's regions.
-  virtual void clearRegions(uint64_t address) = 0;
+  /// Divides the buffer at `address` into regions, each as good as a buffer:
+  /// what is between two of them is out of bounds. None: one piece again.
+  virtual void divide(uint64_t address, std::span<const Region> regions) = 0;
 
   /// Copies within or between buffers, definedness included.
   virtual void copy(uint64_t to, uint64_t from, uint64_t bytes) = 0;

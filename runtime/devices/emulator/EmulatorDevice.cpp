@@ -1,7 +1,8 @@
 //===- EmulatorDevice.cpp - Runs plans in the PTX emulator ----------------===//
 //
 // Every parameter, every layer's keys and values and every input is a buffer of
-// its own, so that no access can stray from one to another unseen.
+// its own, and of the arena a launch sees the parts that it is given, so that
+// no access can stray from one to another unseen.
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,7 +11,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <map>
 
 namespace quipu {
 
@@ -168,6 +168,15 @@ EmulatorDevice::bind(const plan::Bucket &bucket,
   for (const Argument &argument : launch.arguments)
     bound.arguments.push_back(address(argument));
   bound.arguments.push_back(dims);
+  int64_t now = &launch - bucket.launches.data();
+  for (const plan::Buffer &buffer : bucket.buffers)
+    for (const Argument &argument : launch.arguments)
+      if (buffer.first <= now && now <= buffer.last &&
+          argument.kind == Argument::Kind::arena &&
+          argument.index == buffer.offset) {
+        bound.buffers.push_back(&buffer - bucket.buffers.data());
+        break; // an argument may be given twice
+      }
   return bound;
 }
 
@@ -190,20 +199,21 @@ std::string EmulatorDevice::description() const {
   return "emulator of " + targetName;
 }
 
-/// Names pieces of the arena after the first launch that uses each.
-void EmulatorDevice::nameArena(const plan::Bucket &bucket) {
-  std::map<int64_t, std::string> names;
-  for (const plan::Launch &launch : bucket.launches)
-    for (const Argument &argument : launch.arguments)
-      if (argument.kind == Argument::Kind::arena)
-        names.try_emplace(argument.index, launch.label);
-  gpu->clearRegions(arena);
-  for (auto at = names.begin(); at != names.end(); ++at) {
-    auto next = std::next(at);
-    int64_t end = next == names.end() ? bucket.arenaBytes : next->first;
-    gpu->nameRegion(arena + uint64_t(at->first), uint64_t(end - at->first),
-                    "arena: " + at->second);
+/// Leaves of the arena what a launch is given, in a step of `dims`, and takes
+/// from buffers that begin with it what earlier ones left in their place.
+void EmulatorDevice::divideArena(const plan::Bucket &bucket, int64_t launch,
+                                 const BoundLaunch &bound,
+                                 const KernelDims &dims) {
+  std::vector<emulator::Region> regions;
+  for (int64_t index : bound.buffers) {
+    const plan::Buffer &buffer = bucket.buffers[index];
+    auto bytes = uint64_t(usedBytes(buffer, dims.tokens, dims.rows));
+    regions.push_back({uint64_t(buffer.offset), bytes,
+                       "arena: " + bucket.launches[buffer.first].label});
+    if (buffer.first == launch)
+      gpu->setDefined(arena + uint64_t(buffer.offset), bytes, false);
   }
+  gpu->divide(arena, regions);
 }
 
 template <typename T>
@@ -239,12 +249,10 @@ Result<void> EmulatorDevice::run(int64_t index, const KernelDims &step,
   copyInputs(step, arrays);
   // What a step leaves in the arena is of no use to the next.
   gpu->setDefined(arena, arenaBytes, false);
-  if (namedBucket != index)
-    nameArena(bucket);
-  namedBucket = index;
   for (size_t i = 0; i < bucket.launches.size(); ++i) {
     BoundLaunch &launch = buckets[index][i];
     const plan::Launch &planned = bucket.launches[i];
+    divideArena(bucket, int64_t(i), launch, step);
     auto ran =
         gpu->launch(plan.kernels[planned.kernel].name, launch.shape,
                     std::as_bytes(std::span<const uint64_t>(launch.arguments)));

@@ -57,6 +57,7 @@ private:
   struct BoundLaunch {
     emulator::LaunchShape shape;
     std::vector<uint64_t> arguments; // addresses; KernelDims last
+    std::vector<int64_t> buffers;    // of the bucket, that it is given
     int64_t calls = 0;
     double seconds = 0;
     emulator::Counters counters;
@@ -74,7 +75,8 @@ private:
   Result<BoundLaunch> bind(const plan::Bucket &bucket,
                            const plan::Launch &launch) const;
   uint64_t address(const plan::Argument &argument) const;
-  void nameArena(const plan::Bucket &bucket);
+  void divideArena(const plan::Bucket &bucket, int64_t launch,
+                   const BoundLaunch &bound, const KernelDims &dims);
   template <typename T> void put(plan::Input input, std::span<const T> values);
   void copyInputs(const KernelDims &dims, const StepInputs &inputs);
 
@@ -91,7 +93,6 @@ private:
   uint64_t arenaBytes = 0;
   uint64_t inputs[7] = {}; // by plan::Input
   uint64_t inputBytes[7] = {};
-  int64_t namedBucket = -1; // whose launches name the arena
   std::vector<std::vector<BoundLaunch>> buckets;
 };
 

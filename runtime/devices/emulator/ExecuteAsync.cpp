@@ -40,9 +40,11 @@ void readSource(Warp &warp, const Op &op, AsyncCopy &copy, const Access &from,
   for (uint32_t rest = from.mask; rest; rest &= rest - 1) {
     int lane = std::countr_zero(rest);
     std::memcpy(copy.data + lane * 16, from.base + from.offset[lane], bytes);
-    if (!noteRead(warp, op, from.place, from.offset[lane], bytes, lane))
-      copy.undefined[lane] =
-          uint16_t(undefinedBytes(from.place, from.offset[lane], bytes));
+    if (noteRead(warp, op, from.place, from.offset[lane], bytes, lane))
+      continue;
+    noteUndefined(warp, op, from, lane);
+    copy.undefined[lane] =
+        uint16_t(undefinedBytes(from.place, from.offset[lane], bytes));
   }
 }
 
@@ -293,7 +295,8 @@ Flow runBulkCopy(Warp &warp, const Op &op, uint32_t mask) {
     countGlobal(warp, global, size, !isLoad);
     const Access &source = isLoad ? global : shared;
     const Access &target = isLoad ? shared : global;
-    noteRead(warp, op, source.place, source.offset[lane], size, lane);
+    if (!noteRead(warp, op, source.place, source.offset[lane], size, lane))
+      noteUndefined(warp, op, source, lane);
     std::memcpy(target.base + target.offset[lane],
                 source.base + source.offset[lane], size);
     for (uint32_t done = 0; done < size; done += 16)

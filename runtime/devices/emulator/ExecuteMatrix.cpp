@@ -65,6 +65,7 @@ Flow runLoadMatrix(Warp &warp, const Op &op, uint32_t mask) {
     // The elements go to other lanes: the warp reads, and not this lane.
     if (noteRead(warp, op, access.place, access.offset[lane], 16, laneCount))
       continue;
+    noteUndefined(warp, op, access, lane);
     isDefined = false;
     bad[lane / 8][lane % 8] =
         uint32_t(undefinedBytes(access.place, access.offset[lane], 16));

@@ -124,12 +124,14 @@ void finishLoad(Warp &warp, const Op &op, const Access &access,
   }
   if (isDefined)
     return fillTaint(warp, op, access.mask, nullptr);
-  LaneBits bad;
-  for (int lane = 0; lane < laneCount; ++lane)
+  LaneBits bad = {};
+  for (uint32_t rest = access.mask; rest; rest &= rest - 1) {
+    int lane = std::countr_zero(rest);
     bad.bits[lane] =
-        access.mask >> lane & 1
-            ? uint32_t(undefinedBytes(access.place, access.offset[lane], bytes))
-            : 0;
+        uint32_t(undefinedBytes(access.place, access.offset[lane], bytes));
+    if (bad.bits[lane])
+      noteUndefined(warp, op, access, lane);
+  }
   fillTaint(warp, op, access.mask, &bad);
 }
 
@@ -203,6 +205,8 @@ void finishStrongLoad(Warp &warp, const Op &op, const Access &access,
                   isAcquire(*op.instruction));
     bad.bits[lane] =
         uint32_t(undefinedBytes(access.place, access.offset[lane], bytes));
+    if (bad.bits[lane])
+      noteUndefined(warp, op, access, lane);
   }
   fill(warp, op, access.mask, packed.bytes);
   fillTaint(warp, op, access.mask, &bad);

@@ -118,16 +118,23 @@ Result<uint64_t> Memory::add(const BufferSpec &spec) {
   return all.back()->address;
 }
 
-void Memory::nameRegion(uint64_t address, uint64_t bytes,
-                        std::string_view name) {
-  if (Buffer *buffer = find(address))
-    buffer->regions[address - buffer->address] = {
-        address - buffer->address + bytes, std::string(name)};
+Piece Memory::pieceAt(uint64_t address) const {
+  Buffer *buffer = find(address);
+  if (!buffer)
+    return {};
+  if (buffer->regions.empty())
+    return {buffer, buffer->address, buffer->bytes};
+  for (const Region &region : buffer->regions)
+    if (address - (buffer->address + region.offset) < region.bytes)
+      return {buffer, buffer->address + region.offset, region.bytes};
+  return {buffer, buffer->address, 0};
 }
 
-void Memory::clearRegions(uint64_t address) {
-  if (Buffer *buffer = find(address))
-    buffer->regions.clear();
+void Memory::divide(uint64_t address, std::span<const Region> regions) {
+  Buffer *buffer = find(address);
+  assert(buffer);
+  buffer->regions.assign(regions.begin(), regions.end());
+  std::ranges::sort(buffer->regions, {}, &Region::offset);
 }
 
 void Memory::copy(uint64_t to, uint64_t from, uint64_t bytes) {
@@ -184,15 +191,20 @@ std::string Memory::describe(uint64_t address) const {
     return text + std::to_string(offset - buffer->bytes) +
            " bytes after the end of buffer '" + buffer->name + "' (" +
            std::to_string(buffer->bytes) + " bytes)";
-  auto region = buffer->regions.upper_bound(offset);
-  if (region != buffer->regions.begin()) {
-    --region;
-    if (offset < region->second.first)
-      return text + "'" + region->second.second + "' + " +
-             std::to_string(offset - region->first) + " in buffer '" +
-             buffer->name + "'";
-  }
-  return text + "buffer '" + buffer->name + "' + " + std::to_string(offset);
+  std::string within = "buffer '" + buffer->name + "'";
+  const Region *below = nullptr; // the last that begins at or before it
+  for (const Region &region : buffer->regions)
+    if (region.offset <= offset)
+      below = &region;
+  if (!below)
+    return text + within + " + " + std::to_string(offset) +
+           (buffer->regions.empty() ? "" : ", before all of its parts");
+  if (offset - below->offset < below->bytes)
+    return text + "'" + below->name + "' + " +
+           std::to_string(offset - below->offset) + " in " + within;
+  return text + std::to_string(offset - below->offset - below->bytes) +
+         " bytes after the end of '" + below->name + "' (" +
+         std::to_string(below->bytes) + " bytes) in " + within;
 }
 
 uint64_t Memory::nextLaunch() {

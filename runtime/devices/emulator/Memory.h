@@ -14,7 +14,6 @@
 #include "runtime/memory/AnonymousMemory.h"
 
 #include <atomic>
-#include <map>
 
 namespace quipu::emulator {
 
@@ -49,9 +48,20 @@ struct Buffer {
   bool isShadowed = false;
   Shadow shadow;
   TouchMap loaded, stored;
-  std::map<uint64_t, std::pair<uint64_t, std::string>> regions; // end, name
+  std::vector<Region> regions; // by offset; none: undivided
 
   AnonymousMemory memory, writeCells, readCells;
+};
+
+/// What an access may reach: a buffer or a region of one.
+struct Piece {
+  Buffer *buffer = nullptr;
+  uint64_t address = 0, bytes = 0;
+
+  bool holds(uint64_t at, uint64_t size) const {
+    return at - address < bytes && bytes - (at - address) >= size;
+  }
+  bool operator==(const Piece &) const = default;
 };
 
 class Memory {
@@ -64,8 +74,11 @@ public:
     return slot < slots.size() ? slots[slot] : nullptr;
   }
 
-  void nameRegion(uint64_t address, uint64_t bytes, std::string_view name);
-  void clearRegions(uint64_t address);
+  /// The buffer, or its region, that `address` lies in; of no bytes where it
+  /// lies in neither.
+  Piece pieceAt(uint64_t address) const;
+
+  void divide(uint64_t address, std::span<const Region> regions);
   void copy(uint64_t to, uint64_t from, uint64_t bytes);
   void setDefined(uint64_t address, uint64_t bytes, bool defined);
   bool isDefined(uint64_t address, uint64_t bytes) const;

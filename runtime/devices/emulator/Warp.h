@@ -131,6 +131,12 @@ struct Mbarrier {
   std::vector<uint64_t> seen, nextSeen; // of the last phase, of the current
 };
 
+/// A load of bytes that nothing wrote.
+struct UndefinedLoad {
+  const Op *op = nullptr; // null: there was none
+  uint64_t address = 0;   // of shared memory: an offset
+};
+
 struct Block {
   Launch *launch = nullptr;
   uint32_t index = 0;
@@ -142,8 +148,9 @@ struct Block {
   uint64_t floorCell = 0;  // shared cells below are ordered before everyone
   Barrier barriers[16];
   std::unordered_map<uint32_t, Mbarrier> mbarriers;
-  SyncTable syncs;      // of shared memory
-  uint32_t running = 0; // warps, a bit each
+  SyncTable syncs;                      // of shared memory
+  uint32_t running = 0;                 // warps, a bit each
+  UndefinedLoad fromGlobal, fromShared; // the last of each
 };
 
 /// Puts a block at its start. Its storage is kept from the block before.

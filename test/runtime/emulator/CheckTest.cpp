@@ -39,11 +39,42 @@ TEST(Check, findsAccessesBeyondABuffer) {
 TEST(Check, namesRegionsOfBuffers) {
   KernelRun run("ld.global.u32 %r1, [%rd0+130];\n", 1);
   run.input("arena", zeros(64));
-  run.emulator->nameRegion(run.addresses[0] + 128, 64, "layers.3 qkv");
+  Region region = {128, 64, "layers.3 qkv"};
+  run.emulator->divide(run.addresses[0], {&region, 1});
   run.launch();
   EXPECT_THAT(run.finding(Check::misaligned),
               HasSubstr("'layers.3 qkv' + 2 in buffer 'arena', not a multiple "
                         "of 4"));
+}
+
+TEST(Check, findsAccessesBetweenRegions) {
+  // Lanes 0 to 15 are in one region, 16 to 31 in the next, 8 bytes behind.
+  std::string body = "shr.u32 %r1, %r0, 4;\n"
+                     "mul.lo.u32 %r1, %r1, 8;\n"
+                     "mad.lo.u32 %r1, %r0, 4, %r1;\n"
+                     "cvt.u64.u32 %rd10, %r1;\n"
+                     "add.u64 %rd10, %rd10, %rd0;\n";
+  KernelRun run(body + "ld.global.u32 %r2, [%rd10];\n", 1);
+  run.input("arena", zeros(64));
+  std::vector<Region> regions = {{72, 64, "k"}, {0, 64, "q"}};
+  run.emulator->divide(run.addresses[0], regions);
+  run.launchClean();
+  regions[1].bytes = 60;
+  run.emulator->divide(run.addresses[0], regions);
+  run.launch();
+  EXPECT_THAT(run.finding(Check::outOfBounds),
+              testing::MatchesRegex(".*thread 15: .*: 4-byte load at 0x.*, 0 "
+                                    "bytes after the end of 'q' \\(60 bytes\\) "
+                                    "in buffer 'arena'"));
+  KernelRun before(body + "st.global.u32 [%rd10], %r0;\n", 1);
+  before.output("arena", 256);
+  regions = {{4, 200, "q"}};
+  before.emulator->divide(before.addresses[0], regions);
+  before.launch();
+  EXPECT_THAT(before.finding(Check::outOfBounds),
+              HasSubstr("buffer 'arena' + 0, before all of its parts"));
+  before.emulator->divide(before.addresses[0], {});
+  before.launchClean();
 }
 
 TEST(Check, findsAddressesInNoBuffer) {
@@ -82,7 +113,10 @@ TEST(Check, findsUndefinedValuesAtStoresBranchesAndAddresses) {
     run.output("nothing wrote", 128);
     run.output("out", 128);
     run.launch();
-    EXPECT_THAT(run.finding(Check::undefined), HasSubstr("nothing wrote"));
+    EXPECT_THAT(run.finding(Check::undefined),
+                testing::AllOf(HasSubstr("that nothing wrote"),
+                               HasSubstr("last load of such bytes: line "),
+                               HasSubstr("buffer 'nothing wrote' + 124")));
     run.emulator->setDefined(run.addresses[0], 128, true);
     run.launchClean();
   }
@@ -121,7 +155,9 @@ TEST(Check, followsUndefinedBytesThroughSharedMemory) {
   run.output("out", 128);
   run.emulator->setDefined(run.addresses[0], 64, true);
   run.launch(1, 32, 128);
-  EXPECT_THAT(run.finding(Check::undefined), HasSubstr("thread 16"));
+  EXPECT_THAT(
+      run.finding(Check::undefined),
+      testing::AllOf(HasSubstr("thread 16"), HasSubstr("buffer 'keys' + 124")));
 }
 
 TEST(Check, findsSharedMemoryNothingWrote) {
@@ -132,7 +168,8 @@ TEST(Check, findsSharedMemoryNothingWrote) {
                 1);
   run.output("out", 128);
   run.launch(2, 32, 128);
-  run.finding(Check::undefined);
+  EXPECT_THAT(run.finding(Check::undefined),
+              HasSubstr("at shared memory + 124"));
 }
 
 std::string neighbourKernel(const std::string &between) {

@@ -89,6 +89,7 @@ protected:
         {Argument::Kind::keys, 0},     {Argument::Kind::parameter, 0},
         input(plan::Input::tokens),    input(plan::Input::slots),
         input(plan::Input::positions), {Argument::Kind::arena, 64}};
+    bucket.buffers = {{64, plan::Grid::Symbol::rows, 4, 0, 0}};
     bucket.launches = {launch};
     bucket.outputs = {{"argmax", 64, 1}};
     plan.buckets = {bucket};
@@ -202,6 +203,8 @@ TEST_F(EmulatorDeviceTest, findsReadsOfCacheThatNothingWrote) {
               HasSubstr("undefined value: the value stored at"));
   EXPECT_THAT(ran.error().message,
               HasSubstr("'arena: layers.0 sums' + 0 in buffer 'arena'"));
+  EXPECT_THAT(ran.error().message, HasSubstr("last load of such bytes: line "));
+  EXPECT_THAT(ran.error().message, HasSubstr("buffer 'keys of layer 0' + 8"));
 }
 
 TEST_F(EmulatorDeviceTest, findsRacesBetweenTokensOfAStep) {
@@ -219,6 +222,15 @@ TEST_F(EmulatorDeviceTest, forgetsTheArenaWithEachStep) {
   ASSERT_FALSE(more);
   EXPECT_EQ(more.error().message,
             "bucket 'small': output 'argmax' was not written in full");
+}
+
+TEST_F(EmulatorDeviceTest, findsStoresBesideWhatALaunchIsGiven) {
+  make("+4"); // the place of the next row, of which this step has none
+  auto ran = run({7}, 0);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message,
+              HasSubstr("0 bytes after the end of 'arena: layers.0 sums' (4 "
+                        "bytes) in buffer 'arena'"));
 }
 
 TEST_F(EmulatorDeviceTest, findsStoresBeyondTheArena) {

@@ -96,7 +96,10 @@ void GpuMachine::run(func::FuncOp function, ArrayRef<LaunchBuffer> buffers,
                      const KernelDims &dims, int64_t tiles, int calls) const {
   llvm::SmallVector<int64_t> sharedBytes;
   std::string ptx = compileToPtx(function, target, sharedBytes);
-  auto device = emulator::Emulator::load(ptx, "kernel.ptx");
+  // Warps take turns in order, or at random where several blocks share tiles.
+  emulator::Options options;
+  options.seed = uint64_t(calls - 1);
+  auto device = emulator::Emulator::load(ptx, "kernel.ptx", options);
   if (!device)
     fail(device.error().message + "\n" + ptx);
   Launch launch{std::move(*device), {}, 0};

@@ -33,6 +33,8 @@ constexpr int64_t maxBytes = int64_t(1) << 48;  // one buffer
 constexpr int64_t maxTokens = int64_t(1) << 20; // one step
 constexpr int64_t maxTiles = int64_t(1) << 40;  // one launch
 constexpr int64_t maxBlockThreads = 1024;       // of every GPU so far
+constexpr int64_t maxRegisters = 255;           // of a thread, the same
+constexpr int64_t maxKernelBytes = int64_t(1) << 32; // scratch, stack, spills
 
 template <typename Enum, size_t N>
 std::string nameOf(Enum value, const std::string_view (&names)[N]) {
@@ -61,6 +63,23 @@ json toJson(const Parameter &parameter) {
           {"rows", parameter.rows},
           {"columns", parameter.columns},
           {"recipe", std::move(recipe)}};
+}
+
+json toJson(const Kernel &kernel) {
+  json written = {{"name", kernel.name},
+                  {"skeleton", kernel.skeleton},
+                  {"scratch_bytes", kernel.scratchBytes},
+                  {"arithmetic", kernel.arithmetic},
+                  {"device", nameOf(kernel.device, deviceNames)},
+                  {"threads", kernel.threads}};
+  for (const std::optional<Resources> &known : kernel.resources)
+    written["resources"].push_back(
+        known ? json{{"registers", known->registers},
+                     {"stack_bytes", known->stackBytes},
+                     {"spill_bytes", known->spillBytes},
+                     {"static_shared_bytes", known->staticSharedBytes}}
+              : json());
+  return written;
 }
 
 json toJson(const Launch &launch) {
@@ -186,19 +205,41 @@ Parameter readParameter(const JsonField &field) {
   return parameter;
 }
 
+std::optional<Resources> readResources(const JsonField &field) {
+  if (field.json().is_null())
+    return std::nullopt;
+  Resources resources;
+  resources.registers = field["registers"].integer(0, maxRegisters);
+  resources.stackBytes = field["stack_bytes"].integer(0, maxKernelBytes);
+  resources.spillBytes = field["spill_bytes"].integer(0, maxKernelBytes);
+  resources.staticSharedBytes =
+      field["static_shared_bytes"].integer(0, maxKernelBytes);
+  return resources;
+}
+
 Kernel readKernel(const JsonField &field) {
   Kernel kernel;
   kernel.name = field["name"].string();
   kernel.skeleton = field["skeleton"].string();
   JsonField scratch = field["scratch_bytes"];
   for (size_t i = 0, count = scratch.size(); i < count; ++i)
-    kernel.scratchBytes.push_back(scratch[i].integer(0, int64_t(1) << 32));
+    kernel.scratchBytes.push_back(scratch[i].integer(0, maxKernelBytes));
   JsonField arithmetic = field["arithmetic"];
   for (size_t i = 0, count = arithmetic.size(); i < count; ++i)
     kernel.arithmetic.push_back(arithmetic[i].string());
   kernel.device = readEnum<DeviceKind>(field["device"], deviceNames);
   bool gpu = kernel.device == DeviceKind::gpu;
   kernel.threads = field["threads"].integer(gpu, gpu ? maxBlockThreads : 0);
+  if (field.has("resources")) {
+    JsonField resources = field["resources"];
+    for (size_t i = 0, count = resources.size(); i < count; ++i)
+      kernel.resources.push_back(readResources(resources[i]));
+    if (kernel.resources.size() != kernel.scratchBytes.size())
+      resources.fail("expected one for each of " +
+                     std::to_string(kernel.scratchBytes.size()) +
+                     " targets, found " +
+                     std::to_string(kernel.resources.size()));
+  }
   return kernel;
 }
 
@@ -507,12 +548,7 @@ json toJson(const Plan &plan) {
   for (const Parameter &parameter : plan.parameters)
     parameters.push_back(toJson(parameter));
   for (const Kernel &kernel : plan.kernels)
-    kernels.push_back({{"name", kernel.name},
-                       {"skeleton", kernel.skeleton},
-                       {"scratch_bytes", kernel.scratchBytes},
-                       {"arithmetic", kernel.arithmetic},
-                       {"device", nameOf(kernel.device, deviceNames)},
-                       {"threads", kernel.threads}});
+    kernels.push_back(toJson(kernel));
   for (const Bucket &bucket : plan.buckets)
     buckets.push_back(toJson(bucket));
   return {{"vocab_size", plan.vocabSize},

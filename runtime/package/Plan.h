@@ -113,6 +113,14 @@ struct Launch {
 /// all: they share parameters and KV cache, and differ in tiles and grids.
 enum class DeviceKind : uint8_t { cpu, gpu };
 
+/// What an assembler found that a kernel takes on one GPU target.
+struct Resources {
+  int64_t registers = 0;         // of a thread
+  int64_t stackBytes = 0;        // of a thread
+  int64_t spillBytes = 0;        // of a thread: stored and loaded
+  int64_t staticSharedBytes = 0; // of a block, beside scratchBytes
+};
+
 /// A kernel by name. Each CPU target's image has it at the same index, each GPU
 /// target's PTX has an entry of its name; a target of another kind lacks it.
 /// What a target needs beside its arguments: on a CPU bytes of scratch for each
@@ -126,6 +134,9 @@ struct Kernel {
   std::vector<std::string> arithmetic = {};
   DeviceKind device = DeviceKind::cpu;
   int64_t threads = 0; // of a block, on a GPU
+  /// By target, nothing where it was not assembled. For reports alone, and may
+  /// be empty.
+  std::vector<std::optional<Resources>> resources = {};
 };
 
 /// A part of the arena while launches use it: rowBytes for each of the step's

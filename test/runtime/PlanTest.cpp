@@ -114,6 +114,54 @@ const BadPlan badPlans[] = {
 
 INSTANTIATE_TEST_SUITE_P(All, BadPlans, testing::ValuesIn(badPlans));
 
+/// The fake model, with a kernel that was assembled for its one target.
+plan::Plan planWithResources() {
+  plan::Plan plan = test::fakePackage()->plan;
+  plan.kernels[1].resources = {plan::Resources{40, 16, 24, 8}};
+  plan.kernels[2].resources = {std::nullopt};
+  return plan;
+}
+
+TEST(PlanResources, roundTripThroughText) {
+  json written = plan::toJson(planWithResources());
+  auto read = plan::fromJson(json::parse(written.dump()));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(plan::toJson(*read), written);
+  EXPECT_TRUE(read->kernels[0].resources.empty());
+  ASSERT_EQ(read->kernels[1].resources.size(), 1u);
+  ASSERT_TRUE(read->kernels[1].resources[0]);
+  EXPECT_EQ(read->kernels[1].resources[0]->registers, 40);
+  EXPECT_EQ(read->kernels[1].resources[0]->staticSharedBytes, 8);
+  ASSERT_EQ(read->kernels[2].resources.size(), 1u);
+  EXPECT_FALSE(read->kernels[2].resources[0]);
+}
+
+class BadResources : public testing::TestWithParam<BadPlan> {};
+
+TEST_P(BadResources, areRefused) {
+  json plan = plan::toJson(planWithResources());
+  json::json_pointer pointer(GetParam().pointer);
+  ASSERT_TRUE(plan.contains(pointer)) << GetParam().pointer;
+  plan[pointer] = GetParam().value;
+  auto read = plan::fromJson(plan);
+  ASSERT_FALSE(read) << GetParam().pointer;
+  EXPECT_THAT(read.error().message, HasSubstr(GetParam().message));
+}
+
+const BadPlan badResources[] = {
+    {"/kernels/1/resources", 3, "$.kernels[1].resources: expected an array"},
+    {"/kernels/1/resources", json::array(),
+     "$.kernels[1].resources: expected one for each of 1 targets, found 0"},
+    {"/kernels/1/resources/0", 7, "resources[0]: expected an object, found 7"},
+    {"/kernels/1/resources/0/registers", 256, "resources[0].registers"},
+    {"/kernels/1/resources/0/stack_bytes", -1, "resources[0].stack_bytes"},
+    {"/kernels/1/resources/0/spill_bytes", "8", "resources[0].spill_bytes"},
+    {"/kernels/1/resources/0/static_shared_bytes", INT64_MAX,
+     "resources[0].static_shared_bytes"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, BadResources, testing::ValuesIn(badResources));
+
 /// The fake model, with the launch of its logits as a product by the bias.
 plan::Plan planWithProduct() {
   plan::Plan plan = test::fakePackage()->plan;

@@ -7,6 +7,7 @@
 
 #include "compiler/Compile.h"
 
+#include "compiler/Assembly.h"
 #include "compiler/Compilation.h"
 #include "compiler/PlanExport.h"
 #include "compiler/cpu/CpuImage.h"
@@ -145,9 +146,14 @@ quipu::compileModel(const Model &model, const CompileOptions &asked) {
       {"optimization", "-O" + std::to_string(options.pipeline.optLevel)}};
   if (Result<void> done = attachModel(*package, model); !done)
     return done.error();
-  for (TargetChoice target : *targets)
+  Assembly assembly(options);
+  for (TargetChoice target : *targets) {
     if (Result<void> done = addTarget(*package, compilation, target); !done)
       return done.error();
+    assembly.start(package->targets.back());
+  }
+  if (Result<void> done = assembly.finish(*package); !done)
+    return done.error();
   return package;
 }
 

@@ -31,6 +31,13 @@ struct CompileOptions {
   int64_t context = 0;   // positions; 0: what the model was made for
   /// Receives why something was not fused, one line a remark.
   std::function<void(const std::string &)> remark;
+  /// Have ptxas, where it is found, assemble the code for GPUs: a second or
+  /// more for each target. What kernels take goes into the plan; an error of
+  /// ptxas is one of the compilation.
+  bool assemble = false;
+  /// Receives what `assemble` has to say of a good package, one line each:
+  /// kernels that spill, or why nothing was assembled.
+  std::function<void(const std::string &)> warning;
 };
 
 /// Compiles `model` for every target of `options`. Weights stay in their files,

@@ -8,6 +8,7 @@
 #include "compiler/Explain.h"
 
 #include "compiler/Compilation.h"
+#include "compiler/nvptx/Ptxas.h"
 #include "dialects/kernel/Tiling.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -95,25 +96,9 @@ static std::string scheduleText(Operation *skeleton, TargetChoice target) {
   return inner.str();
 }
 
-/// Fills in what ptxas says of the kernels, where it is.
-static Result<void> addRegisterUse(Explanation &explanation) {
-  const Target &target = explanation.package->targets.front();
-  std::optional<std::string> ptxas = findPtxas();
-  if (!ptxas) {
-    explanation.withoutRegisters = "ptxas is not in PATH, $CUDA_HOME/bin or "
-                                   "/usr/local/cuda/bin";
-    return {};
-  }
-  llvm::StringRef ptx(reinterpret_cast<const char *>(target.code.data()),
-                      target.code.size());
-  auto use = assemble(*ptxas, ptx, target.name);
-  if (!use)
-    return Error{llvm::toString(use.takeError())};
-  const plan::Plan &plan = explanation.package->plan;
-  for (size_t i = 0; i < plan.kernels.size(); ++i)
-    if (auto known = use->find(plan.kernels[i].name); known != use->end())
-      explanation.kernels[i].registerUse = known->second;
-  return {};
+const plan::Resources *Explanation::resources(int64_t kernel) const {
+  const auto &known = package->plan.kernels[kernel].resources;
+  return target < known.size() && known[target] ? &*known[target] : nullptr;
 }
 
 namespace {
@@ -166,6 +151,7 @@ Result<Explanation> quipu::explainModel(const Model &model,
                  std::to_string(targets->size())};
   TargetChoice target = targets->front();
   CompileOptions options = withDevices(asked, *targets);
+  options.assemble = true;
 
   Explanation explanation;
   Result<std::shared_ptr<Package>> package = compileModel(model, options);
@@ -186,8 +172,8 @@ Result<Explanation> quipu::explainModel(const Model &model,
   if (Result<void> done = planned->compilation.run(Stage::plan); !done)
     return done.error();
   for (const plan::Kernel &kernel : plan.kernels)
-    explanation.kernels.push_back(
-        {scheduleText(planned->skeleton(kernel), target), {}});
+    explanation.schedules.push_back(
+        scheduleText(planned->skeleton(kernel), target));
   if (kindOf(target) != plan::DeviceKind::gpu)
     return explanation;
   explanation.traffic = [planned, package = explanation.package](
@@ -196,7 +182,45 @@ Result<Explanation> quipu::explainModel(const Model &model,
                             int64_t tokens) {
     return trafficOf(*planned, package->plan, bucket, launch, position, tokens);
   };
-  if (Result<void> done = addRegisterUse(explanation); !done)
-    return done.error();
+  if (!findPtxas())
+    explanation.withoutRegisters = withoutPtxas;
+  return explanation;
+}
+
+/// Index of the target of `package` that explainPackage() takes for `name`.
+static Result<size_t> findTarget(const Package &package,
+                                 const std::string &name) {
+  std::string known;
+  size_t fallback = 0;
+  for (size_t i = package.targets.size(); i-- > 0;) {
+    const Target &target = package.targets[i];
+    if (target.name == name)
+      return i;
+    known = target.name + (known.empty() ? "" : ", ") + known;
+    if (target.kind() == plan::DeviceKind::gpu)
+      fallback = i;
+  }
+  if (!name.empty() || package.targets.empty())
+    return Error{package.path + ": --target: expected one of " + known +
+                 ", found '" + name + "'"};
+  return fallback;
+}
+
+Result<Explanation>
+quipu::explainPackage(std::shared_ptr<const Package> package,
+                      const std::string &target) {
+  Result<size_t> found = findTarget(*package, target);
+  if (!found)
+    return found.error();
+  Explanation explanation;
+  explanation.target = *found;
+  explanation.package = std::move(package);
+  const Package &read = *explanation.package;
+  bool known = false;
+  for (size_t i = 0; i < read.plan.kernels.size(); ++i)
+    known |= explanation.resources(int64_t(i)) != nullptr;
+  if (!known && read.targets[*found].kind() == plan::DeviceKind::gpu)
+    explanation.withoutRegisters =
+        "ptxas was not found when the package was compiled";
   return explanation;
 }

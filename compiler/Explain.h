@@ -9,7 +9,6 @@
 #define QUIPU_COMPILER_EXPLAIN_H
 
 #include "compiler/Compile.h"
-#include "compiler/nvptx/Ptxas.h"
 #include "kernels/nvptx/Traffic.h"
 
 #include <functional>
@@ -20,17 +19,14 @@
 
 namespace quipu {
 
-struct ExplainedKernel {
-  std::string schedule; // as in IR: "<row_tile = 32, ...>"
-  /// On a GPU, where there is an assembler.
-  std::optional<RegisterUse> registerUse;
-};
-
 struct Explanation {
-  std::shared_ptr<Package> package;
-  std::vector<ExplainedKernel> kernels; // as in the plan
+  std::shared_ptr<const Package> package;
+  size_t target = 0; // of the package, which is explained
+  /// Schedules by kernel of the plan, as in IR: "<row_tile = 32, ...>". None of
+  /// a package, which does not keep them.
+  std::vector<std::string> schedules;
   /// Ops by bucket and launch, "rms_norm, 3 linear, 2 rope, kv_append"; empty
-  /// for a merge.
+  /// for a merge. None of a package.
   std::vector<std::vector<std::string>> ops;
   /// What a launch of a bucket asks memory for, in a step of one sequence with
   /// `tokens` tokens from `position` on and logits of the last. Empty for a
@@ -42,11 +38,20 @@ struct Explanation {
   /// Why there are no register counts; empty where there are, or where none
   /// are expected.
   std::string withoutRegisters;
+
+  /// What ptxas found of a kernel of the plan; null where nothing is known.
+  const plan::Resources *resources(int64_t kernel) const;
 };
 
 /// Compiles `model` for the one target of `options` and explains the result.
 Result<Explanation> explainModel(const Model &model,
                                  const CompileOptions &options);
+
+/// Explains `package` for its target called `target`; empty stands for its
+/// first one for a GPU, or for a CPU where it has none. What a package does not
+/// keep is left out: ops, schedules, traffic.
+Result<Explanation> explainPackage(std::shared_ptr<const Package> package,
+                                   const std::string &target);
 
 } // namespace quipu
 

@@ -5,7 +5,11 @@
 //   ptxas info    : Compiling entry function 'k' for 'sm_80'
 //   ptxas info    : Function properties for k
 //       0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
-//   ptxas info    : Used 40 registers, ...
+//   ptxas info    : Used 40 registers, used 1 barriers, 16 bytes smem
+//
+// and of an error the line of PTX, which leads to its entry:
+//
+//   ptxas /tmp/x.ptx, line 7; error   : Unknown symbol 'x'
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +21,7 @@
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
@@ -27,12 +32,9 @@ using namespace quipu;
 std::optional<std::string> quipu::findPtxas() {
   if (auto found = sys::findProgramByName("ptxas"))
     return *found;
-  SmallVector<std::string> folders;
-  if (const char *home = std::getenv("CUDA_HOME"))
-    folders.push_back(std::string(home) + "/bin");
-  folders.push_back("/usr/local/cuda/bin");
-  SmallVector<StringRef> paths(folders.begin(), folders.end());
-  if (auto found = sys::findProgramByName("ptxas", paths))
+  const char *home = std::getenv("CUDA_HOME");
+  std::string folder = std::string(home ? home : "/usr/local/cuda") + "/bin";
+  if (auto found = sys::findProgramByName("ptxas", StringRef(folder)))
     return *found;
   return std::nullopt;
 }
@@ -51,9 +53,9 @@ static int64_t numberBefore(StringRef line, StringRef what) {
 }
 
 /// What each entry takes, from the output of ptxas -v.
-static StringMap<RegisterUse> readUse(StringRef text) {
-  StringMap<RegisterUse> use;
-  RegisterUse *current = nullptr;
+static StringMap<plan::Resources> readResources(StringRef text) {
+  StringMap<plan::Resources> use;
+  plan::Resources *current = nullptr;
   SmallVector<StringRef> lines;
   text.split(lines, '\n');
   for (StringRef line : lines) {
@@ -66,23 +68,47 @@ static StringMap<RegisterUse> readUse(StringRef text) {
       current->spillBytes = numberBefore(line, " bytes spill stores") +
                             numberBefore(line, " bytes spill loads");
     }
-    if (line.contains(" registers"))
+    if (line.contains(" registers")) {
       current->registers = numberBefore(line, " registers");
+      current->staticSharedBytes = numberBefore(line, " bytes smem");
+    }
   }
   return use;
 }
 
-/// The first line that says what is wrong.
-static std::string firstError(StringRef text) {
-  SmallVector<StringRef> lines;
-  text.split(lines, '\n');
-  for (StringRef line : lines)
-    if (line.contains("error") || line.contains("fatal"))
-      return line.trim().str();
-  return "it failed without a message";
+/// The entry of `ptx` that has line `number`, counted from 1; empty where none
+/// has.
+static StringRef entryAtLine(StringRef ptx, int64_t number) {
+  StringRef entry;
+  for (int64_t line = 1; line <= number && !ptx.empty(); ++line) {
+    auto [text, rest] = ptx.split('\n');
+    ptx = rest;
+    if (text.consume_front(".visible .entry "))
+      entry = text.split('(').first;
+  }
+  return entry;
 }
 
-Expected<StringMap<RegisterUse>>
+/// What the first line that says what is wrong says, and of which entry.
+static std::string describeFailure(StringRef printed, StringRef ptx) {
+  Regex error("(line ([0-9]+); *)?(error|fatal) *: *(.*)");
+  SmallVector<StringRef> lines, found;
+  printed.split(lines, '\n');
+  for (StringRef line : lines) {
+    if (!error.match(line.rtrim(), &found))
+      continue;
+    std::string text = ("ptxas: " + found[4]).str();
+    int64_t number = 0;
+    if (found[2].getAsInteger(10, number))
+      return text;
+    StringRef entry = entryAtLine(ptx, number);
+    return (entry.empty() ? "" : ("kernel '" + entry + "': ").str()) + text +
+           " (line " + std::to_string(number) + ")";
+  }
+  return "ptxas: it failed without a message";
+}
+
+Expected<StringMap<plan::Resources>>
 quipu::assemble(const std::string &ptxas, StringRef ptx, StringRef target) {
   SmallString<128> source, output;
   int descriptor;
@@ -107,7 +133,8 @@ quipu::assemble(const std::string &ptxas, StringRef ptx, StringRef target) {
   auto text = MemoryBuffer::getFile(output);
   StringRef printed = text ? (*text)->getBuffer() : StringRef();
   if (status != 0)
-    return createStringError("ptxas: " +
-                             (message.empty() ? firstError(printed) : message));
-  return readUse(printed);
+    return createStringError(target + ": " +
+                             (message.empty() ? describeFailure(printed, ptx)
+                                              : "ptxas: " + message));
+  return readResources(printed);
 }

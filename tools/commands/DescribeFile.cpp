@@ -17,6 +17,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
@@ -77,6 +78,29 @@ static Json describe(const Model &model, bool tensors) {
   return json;
 }
 
+/// A target, with what ptxas found of its kernels when they were compiled.
+static Json describeTarget(const Package &package, size_t index) {
+  const Target &target = package.targets[index];
+  Json json = {{"name", target.name}, {"code_bytes", target.code.size()}};
+  int64_t assembled = 0, spilling = 0, registers = 0, shared = 0;
+  for (const plan::Kernel &kernel : package.plan.kernels) {
+    if (index >= kernel.resources.size() || !kernel.resources[index])
+      continue;
+    const plan::Resources &use = *kernel.resources[index];
+    assembled += 1;
+    spilling += use.spillBytes > 0;
+    registers = std::max(registers, use.registers);
+    shared =
+        std::max(shared, kernel.scratchBytes[index] + use.staticSharedBytes);
+  }
+  if (assembled > 0)
+    json.update({{"assembled_kernels", assembled},
+                 {"spilling_kernels", spilling},
+                 {"most_registers", registers},
+                 {"most_shared_bytes", shared}});
+  return json;
+}
+
 Json quipu::describePackage(const Package &package, bool tensors) {
   Json json = {{"file", package.path},
                {"kind", "package"},
@@ -87,9 +111,8 @@ Json quipu::describePackage(const Package &package, bool tensors) {
   for (const auto &[key, value] : package.model.config)
     json[key] =
         value == int64_t(value) ? Json(int64_t(value)) : Json(shortest(value));
-  for (const Target &target : package.targets)
-    json["targets"].push_back(
-        {{"name", target.name}, {"code_bytes", target.code.size()}});
+  for (size_t i = 0; i < package.targets.size(); ++i)
+    json["targets"].push_back(describeTarget(package, i));
   for (const plan::Bucket &bucket : package.plan.buckets)
     json["buckets"].push_back({{"name", bucket.name},
                                {"entry", bucket.entry},

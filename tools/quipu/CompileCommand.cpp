@@ -99,7 +99,12 @@ static Result<void> writeModel(const Model &model,
       return stub.error();
     writing.stub = *stub;
   }
-  Result<std::shared_ptr<Package>> package = compileModel(model, options);
+  CompileOptions shipped = options;
+  shipped.assemble = true;
+  shipped.warning = [](const std::string &line) {
+    std::fprintf(stderr, "quipu: warning: %s\n", line.c_str());
+  };
+  Result<std::shared_ptr<Package>> package = compileModel(model, shipped);
   if (!package)
     return package.error();
   return writePackage(**package, command.output, writing);

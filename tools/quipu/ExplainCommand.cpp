@@ -1,12 +1,14 @@
 //===- ExplainCommand.cpp - quipu explain ---------------------------------===//
 //
 // Lists the launches of one step: the ops in each, the kernel, its schedule,
-// and what it has to read and compute. Layers that are alike are one line.
+// and what it has to read and compute. Layers that are alike are one line. Of a
+// compiled package it lists what that keeps.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Explain.h"
 #include "frontends/OpenModel.h"
+#include "runtime/package/PackageReader.h"
 #include "tools/commands/bench/StepCost.h"
 #include "tools/quipu/ModelLoader.h"
 
@@ -21,7 +23,7 @@ namespace {
 
 struct ExplainOptions {
   LoadRequest load;
-  std::string target = "sm_80";
+  std::string target; // empty: sm_80, or what a package has
   std::string bucket = "decode";
   std::string entry = "argmax";
   int64_t position = 0;
@@ -44,6 +46,10 @@ static const ModelInfo &infoOf(const Explanation &explanation) {
   return explanation.package->model;
 }
 
+static const Target &targetOf(const Explanation &explanation) {
+  return explanation.package->targets[explanation.target];
+}
+
 static int64_t queryHeads(const Explanation &explanation) {
   for (const auto &[name, value] : infoOf(explanation).config)
     if (name == "num_attention_heads")
@@ -51,11 +57,14 @@ static int64_t queryHeads(const Explanation &explanation) {
   return 0;
 }
 
-static Result<size_t> findBucket(const plan::Plan &plan,
+static Result<size_t> findBucket(const Explanation &explanation,
                                  const ExplainOptions &options) {
+  const plan::Plan &plan = explanation.package->plan;
   std::string known;
   for (size_t i = 0; i < plan.buckets.size(); ++i) {
     const plan::Bucket &bucket = plan.buckets[i];
+    if (bucket.device != targetOf(explanation).kind())
+      continue;
     if (bucket.name == options.bucket && bucket.entry == options.entry)
       return i;
     if (bucket.entry == options.entry)
@@ -78,10 +87,12 @@ static std::vector<Line> linesOf(const Explanation &explanation, size_t bucket,
       return each.work == work && each.kernel == kernel.name;
     });
     if (line == lines.end()) {
-      lines.push_back({work, explanation.ops[bucket][i], kernel.name,
-                       kernel.skeleton,
-                       explanation.kernels[launch.kernel].schedule,
-                       launch.kernel, launch.product.has_value()});
+      lines.push_back(
+          {work, explanation.ops.empty() ? "" : explanation.ops[bucket][i],
+           kernel.name, kernel.skeleton,
+           explanation.schedules.empty() ? ""
+                                         : explanation.schedules[launch.kernel],
+           launch.kernel, launch.product.has_value()});
       line = lines.end() - 1;
     }
     line->launches += 1;
@@ -106,9 +117,8 @@ static void printTable(const Explanation &explanation, size_t bucket,
   const plan::Bucket &step = explanation.package->plan.buckets[bucket];
   std::printf("%s for %s, bucket %s (up to %lld tokens), entry %s\n\n",
               infoOf(explanation).name.c_str(),
-              explanation.package->targets.front().name.c_str(),
-              step.name.c_str(), static_cast<long long>(step.maxTokens),
-              step.entry.c_str());
+              targetOf(explanation).name.c_str(), step.name.c_str(),
+              static_cast<long long>(step.maxTokens), step.entry.c_str());
   std::printf("%-22s %8s %10s %10s %10s %10s %5s %6s  %-24s %s\n", "work",
               "launches", "MB read", "MB unique", "MB issued", "MFLOP", "regs",
               "spills", "kernel", "ops");
@@ -118,9 +128,8 @@ static void printTable(const Explanation &explanation, size_t bucket,
   int64_t launches = 0;
   for (const Line &line : lines) {
     // Of what cuBLAS does instead nothing is known.
-    const auto &use = line.byCublas
-                          ? std::nullopt
-                          : explanation.kernels[line.kernelIndex].registerUse;
+    const plan::Resources *use =
+        line.byCublas ? nullptr : explanation.resources(line.kernelIndex);
     bool isKnown = known && !line.byCublas;
     std::printf("%-22s %8lld %10.3f %10s %10s %10.3f %5s %6s  %-24s %s\n",
                 line.work.c_str(), static_cast<long long>(line.launches),
@@ -141,9 +150,11 @@ static void printTable(const Explanation &explanation, size_t bucket,
               megabytes(known, traffic.unique).c_str(),
               megabytes(known, traffic.issued).c_str(),
               double(total.flops) / 1e6);
-  std::printf("schedules\n");
+  if (!explanation.schedules.empty())
+    std::printf("schedules\n");
   for (const Line &line : lines)
-    std::printf("  %-24s %s\n", line.kernel.c_str(), line.schedule.c_str());
+    if (!line.schedule.empty())
+      std::printf("  %-24s %s\n", line.kernel.c_str(), line.schedule.c_str());
   if (!explanation.withoutRegisters.empty())
     std::fprintf(stderr, "no registers and spills: %s\n",
                  explanation.withoutRegisters.c_str());
@@ -182,15 +193,17 @@ static void printJson(const Explanation &explanation, size_t bucket,
   KernelTraffic traffic;
   for (const Line &line : lines) {
     const plan::Kernel &kernel = plan.kernels[line.kernelIndex];
-    ordered_json entry = {{"work", line.work},
-                          {"ops", line.ops},
-                          {"launches", line.launches},
-                          {"kernel", line.kernel},
-                          {"skeleton", line.skeleton},
-                          {"schedule", line.schedule},
-                          {"threads", kernel.threads},
-                          {"shared_bytes", kernel.scratchBytes.front()}};
-    const auto &use = explanation.kernels[line.kernelIndex].registerUse;
+    ordered_json entry = {{"work", line.work}};
+    if (!explanation.ops.empty())
+      entry["ops"] = line.ops;
+    entry["launches"] = line.launches;
+    entry["kernel"] = line.kernel;
+    entry["skeleton"] = line.skeleton;
+    if (!explanation.schedules.empty())
+      entry["schedule"] = line.schedule;
+    entry["threads"] = kernel.threads;
+    entry["shared_bytes"] = kernel.scratchBytes[explanation.target];
+    const plan::Resources *use = explanation.resources(line.kernelIndex);
     if (line.byCublas) {
       entry["gemm"] = "cublas";
       entry.update(costJson(line.cost));
@@ -201,13 +214,14 @@ static void printJson(const Explanation &explanation, size_t bucket,
       entry["registers"] = use->registers;
       entry["stack_bytes"] = use->stackBytes;
       entry["spill_bytes"] = use->spillBytes;
+      entry["static_shared_bytes"] = use->staticSharedBytes;
     }
     launches.push_back(std::move(entry));
     total += line.cost;
     traffic += line.traffic;
   }
   print({{"model", infoOf(explanation).name},
-         {"target", explanation.package->targets.front().name},
+         {"target", targetOf(explanation).name},
          {"bucket", step.name},
          {"entry", step.entry},
          {"max_tokens", step.maxTokens},
@@ -216,17 +230,35 @@ static void printJson(const Explanation &explanation, size_t bucket,
         2);
 }
 
-static Result<void> explain(const ExplainOptions &options) {
-  Result<Model> model = openModel(options.load.model);
-  if (!model)
-    return model.error();
+/// `model` is filled with what the explanation refers to.
+static Result<Explanation> makeExplanation(const ExplainOptions &options,
+                                           std::optional<Model> &model) {
+  Result<bool> package = isPackage(options.load.model);
+  if (!package)
+    return package.error();
+  if (*package) {
+    Result<std::shared_ptr<const Package>> read =
+        readPackage(options.load.model);
+    if (!read)
+      return read.error();
+    return explainPackage(*read, options.target);
+  }
+  Result<Model> opened = openModel(options.load.model);
+  if (!opened)
+    return opened.error();
+  model = std::move(*opened);
   CompileOptions compile = compileOptions(options.load, model->compile);
-  compile.targets = {options.target};
-  Result<Explanation> explanation = explainModel(*model, compile);
+  compile.targets = {options.target.empty() ? "sm_80" : options.target};
+  return explainModel(*model, compile);
+}
+
+static Result<void> explain(const ExplainOptions &options) {
+  std::optional<Model> model;
+  Result<Explanation> explanation = makeExplanation(options, model);
   if (!explanation)
     return explanation.error();
   const plan::Plan &plan = explanation->package->plan;
-  Result<size_t> bucket = findBucket(plan, options);
+  Result<size_t> bucket = findBucket(*explanation, options);
   if (!bucket)
     return bucket.error();
   StepShape shape;
@@ -249,7 +281,7 @@ void quipu::addExplainCommand(CLI::App &app, CommandHost &host) {
   command
       ->add_option("--target", options->target,
                    "what to compile for: sm_80, sm_90a, cpu-x86-64-v4, ...; "
-                   "default: sm_80")
+                   "default: sm_80, of a package what it has")
       ->type_name("NAME");
   command
       ->add_option("--bucket", options->bucket,

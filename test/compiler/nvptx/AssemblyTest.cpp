@@ -219,8 +219,7 @@ void expectNothingSpilled(const std::string &ptxas, const TargetCode &code,
 TEST_F(GpuAssembly, NoKernelOfAReadyConfigSpills) {
   std::optional<std::string> ptxas = findPtxas();
   if (!ptxas)
-    GTEST_SKIP() << "ptxas is not in PATH, $CUDA_HOME/bin or "
-                    "/usr/local/cuda/bin";
+    GTEST_SKIP() << withoutPtxas.str();
   std::vector<Batch> all = batches(code);
   forEach(all.size(), [&](size_t i) {
     expectNothingSpilled(*ptxas, code[all[i].target], all[i]);

@@ -203,5 +203,9 @@ CompileOptions quipu::withDevices(CompileOptions options,
     if (llvm::any_of(targets,
                      [&](TargetChoice each) { return kindOf(each) == kind; }))
       options.pipeline.devices.push_back(name);
+  options.pipeline.gpuTargets.clear();
+  for (TargetChoice each : targets)
+    if (kindOf(each) == plan::DeviceKind::gpu)
+      options.pipeline.gpuTargets.push_back(nameOf(each));
   return options;
 }

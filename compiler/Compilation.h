@@ -41,7 +41,8 @@ std::string nameOf(TargetChoice target);
 kernel::ScheduleAttr scheduleFor(mlir::Operation *skeleton,
                                  TargetChoice target);
 
-/// `options` with the kinds of device that `targets` need.
+/// `options` with the kinds of device that `targets` need, and those of them
+/// that are GPUs.
 CompileOptions withDevices(CompileOptions options,
                            llvm::ArrayRef<TargetChoice> targets);
 

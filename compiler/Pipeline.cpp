@@ -76,7 +76,11 @@ Expected<std::string> quipu::pipelineText(Stage stage,
   }
   if (stage >= Stage::kernel) {
     passes.push_back("llama-to-kernel");
-    passes.push_back("kernel-choose-tiles");
+    passes.push_back(
+        "kernel-choose-tiles" +
+        (options.gpuTargets.empty()
+             ? std::string()
+             : "{gpu-targets=" + join(options.gpuTargets, ",") + "}"));
   }
   if (stage >= Stage::plan) {
     passes.push_back("kernel-outline");

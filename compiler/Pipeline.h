@@ -31,6 +31,8 @@ struct PipelineOptions {
   int optLevel = 2; // 0: no fusion
   /// Kinds of device to compile steps for: "cpu", "gpu".
   std::vector<std::string> devices = {"cpu"};
+  /// GPU targets whose limits schedules keep, "sm_80"; none stands for all.
+  std::vector<std::string> gpuTargets;
   /// Fusions to add or leave out by name: "+norm", "-rope".
   std::vector<std::string> fuse;
   /// Who computes linears of many tokens on a GPU: "generated" or "cublas".

@@ -16,6 +16,28 @@
 using namespace mlir;
 using namespace quipu;
 
+static LogicalResult emitSkeleton(Operation *skeleton, func::FuncOp kernel,
+                                  const GpuTarget &target, ModuleOp module) {
+  return TypeSwitch<Operation *, LogicalResult>(skeleton)
+      .Case([&](kernel::MatvecOp op) {
+        return quipu::gpu::emitMatvec(op, kernel, target, module);
+      })
+      .Case([&](kernel::MatmulOp op) {
+        return quipu::gpu::emitMatmul(op, kernel, target, module);
+      })
+      .Case([&](kernel::RowwiseOp op) {
+        return quipu::gpu::emitRowwise(op, kernel, target, module);
+      })
+      .Case([&](kernel::AttentionDecodeOp op) {
+        return quipu::gpu::emitAttentionDecode(op, kernel, target, module);
+      })
+      .Case([&](kernel::AttentionPrefillOp op) {
+        return quipu::gpu::emitAttentionPrefill(op, kernel, target, module);
+      })
+      .Default(
+          [](Operation *op) { return op->emitOpError() << "has no GPU code"; });
+}
+
 LogicalResult quipu::emitGpuKernel(func::FuncOp kernel, const GpuTarget &target,
                                    ModuleOp module) {
   MLIRContext *context = kernel.getContext();
@@ -25,22 +47,20 @@ LogicalResult quipu::emitGpuKernel(func::FuncOp kernel, const GpuTarget &target,
   kernel::ScheduleAttr schedule = kernel::getSchedule(skeleton);
   if (!schedule || schedule.getThreads() == 0)
     return skeleton->emitOpError() << "expected a schedule with threads";
-  return TypeSwitch<Operation *, LogicalResult>(skeleton)
-      .Case([&](kernel::MatvecOp op) {
-        return gpu::emitMatvec(op, kernel, target, module);
-      })
-      .Case([&](kernel::MatmulOp op) {
-        return gpu::emitMatmul(op, kernel, target, module);
-      })
-      .Case([&](kernel::RowwiseOp op) {
-        return gpu::emitRowwise(op, kernel, target, module);
-      })
-      .Case([&](kernel::AttentionDecodeOp op) {
-        return gpu::emitAttentionDecode(op, kernel, target, module);
-      })
-      .Case([&](kernel::AttentionPrefillOp op) {
-        return gpu::emitAttentionPrefill(op, kernel, target, module);
-      })
-      .Default(
-          [](Operation *op) { return op->emitOpError() << "has no GPU code"; });
+  const GpuLimits &limits = target.limits;
+  if (schedule.getThreads() > limits.threadsPerBlock)
+    return skeleton->emitOpError()
+           << "expected a schedule of at most " << limits.threadsPerBlock
+           << " threads, which a block has on " << target.name << ", found "
+           << schedule.getThreads();
+  if (failed(emitSkeleton(skeleton, kernel, target, module)))
+    return failure();
+  auto entry = module.lookupSymbol<func::FuncOp>(kernel.getName());
+  auto bytes = entry->getAttrOfType<IntegerAttr>(sharedBytesAttrName);
+  if (bytes.getInt() <= limits.sharedPerBlock)
+    return success();
+  return skeleton->emitOpError()
+         << "expected at most " << limits.sharedPerBlock
+         << " bytes of shared memory, which a block has on " << target.name
+         << ", found " << bytes.getInt();
 }

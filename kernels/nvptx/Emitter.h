@@ -38,7 +38,8 @@ inline constexpr llvm::StringLiteral leastBlocksAttrName = "quipu.least_blocks";
 /// one for the KernelDims. Block b of a launch with any number of blocks runs
 /// the tiles b, b + blocks, ... of dialects/kernel/Tiling.h. Where
 /// kernel::hasMerge, @matvec_0_merge is emitted too. Fails with an error at the
-/// op when a form is not supported.
+/// op when a form is not supported, or takes more threads or shared memory than
+/// a block has on `target`.
 mlir::LogicalResult emitGpuKernel(mlir::func::FuncOp kernel,
                                   const GpuTarget &target,
                                   mlir::ModuleOp module);

@@ -22,8 +22,6 @@ namespace quipu::gpu {
 enum class Dim { tokens, rows, work, pagesPerSequence, splits, splitLength };
 
 constexpr int64_t warpThreads = 32;
-/// Shared memory of a block: the GPUs that have the least give 99 KiB.
-constexpr int64_t mostSharedBytes = 96 * 1024;
 
 /// An entry of the GPU kernel ABI while it is being filled. Code goes to `b`,
 /// which starts in the function's entry block, and is run by every thread.

@@ -10,6 +10,7 @@
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/ArgmaxOverThreads.h"
+#include "kernels/nvptx/BlockMemory.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -21,7 +22,7 @@ using kernel::Destination;
 MatmulTiles::MatmulTiles(KernelFunction &f, kernel::MatmulOp op)
     : f(f), op(op), schedule(kernel::getSchedule(op)),
       segments(makeSegments(f, op)), activations(f, kernel::getPrologue(op)),
-      columns(activations.columns), stride(schedule.getRowTile() + 4) {}
+      columns(activations.columns), stride(sumStride(schedule.getRowTile())) {}
 
 LogicalResult MatmulTiles::check() {
   if (activations.blockElements() > 1)

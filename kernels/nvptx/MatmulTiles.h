@@ -53,9 +53,7 @@ public:
   std::vector<RowSegment> segments;
   Activations activations;
   const int64_t columns; // K
-  /// f32 between tokens of TileSums: chosen so that the lanes of an mma store
-  /// to different banks.
-  const int64_t stride;
+  const int64_t stride;  // f32 between tokens of TileSums
 
   mlir::LogicalResult check();
 

@@ -89,16 +89,7 @@ private:
 LogicalResult MatvecEmitter::check() {
   if (activations.blockElements() > 1)
     return op.emitOpError() << "has no GPU code: quantized activations";
-  if (failed(checkSegments(segments)))
-    return failure();
-  for (RowSegment &segment : segments)
-    if (int64_t bytes = stagedBlocks(segment).bytes() * f.warps();
-        bytes > mostSharedBytes)
-      return op.emitOpError()
-             << "cannot stage quantized rows: " << bytes
-             << " bytes of shared memory, expected at most " << mostSharedBytes
-             << "; a smaller row_unroll or fewer threads take less";
-  return success();
+  return checkSegments(segments);
 }
 
 SmallVector<Type> MatvecEmitter::storedTypes(RowSegment &segment) {

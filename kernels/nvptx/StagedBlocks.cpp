@@ -53,8 +53,12 @@ int64_t StagedBlocks::steps() const {
   return llvm::divideCeil(columns, stepElements);
 }
 
+/// Of a block, up to which a step has room beside the one before: what every
+/// GPU has. Whether more pays where there is more was not measured.
+static constexpr int64_t mostStagedBytes = 96 * 1024;
+
 int64_t StagedBlocks::slots() const {
-  return steps() > 1 && 2 * slotBytes * f.warps() <= mostSharedBytes ? 2 : 1;
+  return steps() > 1 && 2 * slotBytes * f.warps() <= mostStagedBytes ? 2 : 1;
 }
 
 Value StagedBlocks::slot(Value step) {

@@ -48,9 +48,10 @@ StagedMatmul::StagedMatmul(MatmulTiles &tiles)
       slots(schedule.getStages()),
       steps(depth ? llvm::divideCeil(tiles.columns, depth) : 0),
       layout{depth, arithmetic == Arithmetic::f32 ? 4 : 2},
-      products(f, schedule, layout),
-      weightBytes(schedule.getRowTile() * layout.rowBytes()),
-      activationBytes(schedule.getTokenTile() * layout.rowBytes()) {}
+      memory{schedule.getRowTile(), schedule.getTokenTile(), depth, slots,
+             layout.bytesEach},
+      products(f, schedule, layout), weightBytes(memory.weightBytes()),
+      activationBytes(memory.activationBytes()) {}
 
 LogicalResult StagedMatmul::check() {
   auto refuse = [&](const Twine &why) {
@@ -330,10 +331,8 @@ void StagedMatmul::storeSums(const Lines &lines, ValueRange carried) {
 
 void StagedMatmul::emitTile(const MatmulTile &tile) {
   if (!stages) {
-    int64_t staged =
-        slots * weightBytes + std::min<int64_t>(slots, 2) * activationBytes;
-    stages = f.shared(std::max(staged, tiles.sumsBytes(1)));
-    statistics = f.shared(tiles.statisticsBytes(1));
+    stages = f.shared(memory.stageBytes());
+    statistics = f.shared(memory.statisticBytes());
   }
   products.prepare();
   Lines lines = placeLines(tile);

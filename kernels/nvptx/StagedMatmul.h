@@ -8,6 +8,7 @@
 #ifndef QUIPU_KERNELS_NVPTX_STAGEDMATMUL_H
 #define QUIPU_KERNELS_NVPTX_STAGEDMATMUL_H
 
+#include "kernels/nvptx/BlockMemory.h"
 #include "kernels/nvptx/MatmulTiles.h"
 #include "kernels/nvptx/WarpProducts.h"
 
@@ -75,6 +76,7 @@ private:
   kernel::Arithmetic arithmetic;
   int64_t depth, slots, steps;
   StagedRows layout;
+  StagedMatmulMemory memory;
   WarpProducts products;
   int64_t weightBytes, activationBytes; // of a slot
   mlir::Value stages;                   // weights, then activations; then sums

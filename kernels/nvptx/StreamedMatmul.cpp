@@ -39,8 +39,8 @@ using kernel::Arithmetic;
 
 /// Elements of K that the lanes of a row load at once.
 static constexpr int64_t chunkElements = 4 * runElements;
-/// Threads of a multiprocessor that registers should suffice for: 168 each.
-static constexpr int64_t residentThreads = 384;
+/// Registers that a thread should have.
+static constexpr int64_t threadRegisters = 168;
 
 namespace {
 /// Emits the tiles of a matmul of few tokens.
@@ -298,7 +298,9 @@ LogicalResult gpu::emitStreamedMatmul(MatmulTiles &tiles) {
     return failure();
   // Left to itself, ptxas makes room for up to 1,000 threads, spills for it,
   // and lacks the registers for the weights on their way. 12 warps have 48 KiB.
-  tiles.f.askForBlocks(std::max<int64_t>(1, residentThreads / tiles.f.threads));
+  int64_t warps =
+      tiles.f.target.limits.registers / threadRegisters / warpThreads;
+  tiles.f.askForBlocks(std::max<int64_t>(1, warps / tiles.f.warps()));
   tiles.forTiles([&](const MatmulTile &tile) { emitter.emitTile(tile); });
   return success();
 }

@@ -26,6 +26,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "kernels/nvptx/AttentionPrefill.h"
+#include "kernels/nvptx/BlockMemory.h"
 #include "kernels/nvptx/TensorCore.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -37,8 +38,6 @@ using namespace quipu::gpu;
 using kernel::Arithmetic;
 
 constexpr int64_t chunkBytes = 16, chunkElements = 8;
-constexpr int64_t bankBytes = 128;   // all banks, once
-constexpr int64_t mostHeadDim = 128; // what registers hold
 constexpr int64_t everyPosition = (int64_t(1) << 31) - 1;
 
 namespace {
@@ -85,6 +84,7 @@ private:
   Arithmetic arithmetic;
   int64_t kvTile; // N
   int64_t stages;
+  PrefillMemory memory;
   int64_t pitch;     // bytes of a row in shared memory
   int64_t tileBytes; // of K or V of a block
   Value tiles;       // (stages, 2, N) rows of `pitch` bytes
@@ -98,8 +98,8 @@ TensorCorePrefill::TensorCorePrefill(KernelFunction &f,
       arithmetic(sizes.stored.isF16() ? Arithmetic::f16 : Arithmetic::bf16),
       kvTile(schedule.getKvTile()),
       stages(std::max<int64_t>(2, schedule.getStages())),
-      pitch(llvm::alignTo(sizes.rowBytes(), bankBytes)),
-      tileBytes(kvTile * pitch), tiles(f.shared(stages * 2 * tileBytes)) {}
+      memory{kvTile, stages, sizes.rowBytes()}, pitch(memory.pitch()),
+      tileBytes(memory.tileBytes()), tiles(f.shared(memory.bytes())) {}
 
 //===----------------------------------------------------------------------===//
 // Loads
@@ -189,7 +189,7 @@ TensorCorePrefill::Rows TensorCorePrefill::loadRows(const PrefillItem &item,
 
 Value TensorCorePrefill::swizzle(Value chunk, Value row) {
   Value bits = row;
-  if (sizes.rowBytes() % bankBytes != 0) {
+  if (sizes.rowBytes() % PrefillMemory::bankBytes != 0) {
     Value low = f.mul(f.modulo(row, 2), 4), high = f.divide(row, 4);
     Value middle = arith::AndIOp::create(f.b, row, f.i32(2));
     bits = f.add(f.add(low, middle), high);
@@ -373,7 +373,7 @@ void TensorCorePrefill::emitItem(const PrefillItem &item) {
 
 bool gpu::usesTensorCores(const PagedAttention &sizes) {
   return sizes.storedBytes == 2 && sizes.headDim % mmaDepth == 0 &&
-         sizes.headDim <= mostHeadDim;
+         sizes.headDim <= PrefillMemory::mostHeadDim;
 }
 
 std::unique_ptr<PrefillEmitter>

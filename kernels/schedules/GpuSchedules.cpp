@@ -1,13 +1,15 @@
 //===- GpuSchedules.cpp - Sizes for the GPU emitters ----------------------===//
 //
 // A warp streams weight rows with 16 bytes a lane; a block is what shares the
-// prepared activations.
+// prepared activations. What is wanted is the same for all targets, as no
+// measurement sets them apart; their limits take from it.
 //
 //===----------------------------------------------------------------------===//
 
 #include "kernels/schedules/GpuSchedules.h"
 
 #include "dialects/llama/StoredTypes.h"
+#include "kernels/nvptx/BlockMemory.h"
 
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/MathExtras.h"
@@ -108,10 +110,32 @@ static GpuSchedule chooseStreamed(Operation *skeleton, Arithmetic arithmetic) {
           .kTile = kTile};
 }
 
-/// Weights go through shared memory, of which a block may use 99 KiB on the
-/// GPUs that have the least.
+/// Tiles of a staged matmul from the largest, as a warp's share of them.
+static void setTile(GpuSchedule &sizes, int64_t tile) {
+  sizes.rowTile = sizes.tokenTile = tile;
+  sizes.rowUnroll = sizes.tokenUnroll = tile / 2;
+  sizes.threads = 128;
+}
+
+/// Takes stages, then half a tile at a time from `sizes` until a block has the
+/// shared memory for them.
+static void fitStaged(GpuSchedule &sizes, int64_t bytesEach,
+                      const GpuLimits &limits) {
+  auto fits = [&] {
+    gpu::StagedMatmulMemory memory = {sizes.rowTile, sizes.tokenTile,
+                                      sizes.kTile, sizes.stages, bytesEach};
+    return memory.bytes() <= limits.sharedPerBlock;
+  };
+  while (!fits() && sizes.stages > 2)
+    --sizes.stages;
+  // Below 32 rows a warp has less than an mma takes.
+  while (!fits() && sizes.tokenTile > 32)
+    setTile(sizes, sizes.tokenTile / 2);
+}
+
+/// Weights go through shared memory.
 static GpuSchedule chooseStaged(Operation *skeleton, Arithmetic arithmetic,
-                                int64_t maxTokens) {
+                                int64_t maxTokens, const GpuLimits &limits) {
   int64_t bytesEach = arithmetic == Arithmetic::f32 ? 4 : 2;
   ElementType products = arithmetic == Arithmetic::f32   ? ElementType::f32
                          : arithmetic == Arithmetic::f16 ? ElementType::f16
@@ -139,8 +163,7 @@ static GpuSchedule chooseStaged(Operation *skeleton, Arithmetic arithmetic,
     sizes.rowUnroll = 16;
     sizes.tokenTile = sizes.tokenUnroll = 8;
   } else if (longBlocks && bytesEach == 4) {
-    sizes.rowTile = sizes.tokenTile = 32;
-    sizes.rowUnroll = sizes.tokenUnroll = 16;
+    setTile(sizes, 32);
   } else if (sizes.stages > 1 && bytesEach == 2 &&
              llvm::divideCeil(rows, 128) * llvm::divideCeil(maxTokens, 128) >=
                  96) {
@@ -148,10 +171,12 @@ static GpuSchedule chooseStaged(Operation *skeleton, Arithmetic arithmetic,
     sizes.rowUnroll = 64;
     sizes.threads = 256;
   }
+  fitStaged(sizes, bytesEach, limits);
   return sizes;
 }
 
-static GpuSchedule chooseMatmul(Operation *skeleton, int64_t maxTokens) {
+static GpuSchedule chooseMatmul(Operation *skeleton, int64_t maxTokens,
+                                const GpuLimits &limits) {
   Arithmetic arithmetic = matmulArithmetic(skeleton);
   bool streams = maxTokens <= 8 && arithmetic != Arithmetic::f32;
   for (RankedTensorType type : weightTypes(skeleton))
@@ -159,7 +184,7 @@ static GpuSchedule chooseMatmul(Operation *skeleton, int64_t maxTokens) {
                type.getElementTypeBitWidth() == 16 &&
                type.getDimSize(1) % 8 == 0;
   return streams ? chooseStreamed(skeleton, arithmetic)
-                 : chooseStaged(skeleton, arithmetic, maxTokens);
+                 : chooseStaged(skeleton, arithmetic, maxTokens, limits);
 }
 
 /// Loads of 16 bytes, and positions for 4 of them in flight on each lane.
@@ -174,8 +199,9 @@ static GpuSchedule streamedSizes(llama::KvType kv) {
 }
 
 /// 4 warps with 16 rows each; shared memory for two blocks to a multiprocessor.
-static GpuSchedule prefillSizes(kernel::AttentionPrefillOp op) {
-  constexpr int64_t rows = 64;
+static GpuSchedule prefillSizes(kernel::AttentionPrefillOp op,
+                                const GpuLimits &limits) {
+  constexpr int64_t rows = 64, reservedBytes = 1024; // of a block
   llama::KvType kv = op.getKv().getType();
   GpuSchedule sizes = streamedSizes(kv);
   sizes.tokenTile = std::max<int64_t>(1, rows / op.getGroup());
@@ -185,10 +211,21 @@ static GpuSchedule prefillSizes(kernel::AttentionPrefillOp op) {
   sizes.stages = 2;
   sizes.arithmetic =
       kv.getElementType().isF16() ? Arithmetic::f16 : Arithmetic::bf16;
+  auto fits = [&] {
+    gpu::PrefillMemory memory = {sizes.kvTile, sizes.stages,
+                                 kv.getHeadDim() * 2};
+    return memory.bytes() <= limits.sharedPerBlock &&
+           2 * (memory.bytes() + reservedBytes) <=
+               limits.sharedPerMultiprocessor;
+  };
+  while (kv.getHeadDim() <= gpu::PrefillMemory::mostHeadDim && !fits() &&
+         sizes.kvTile > 16)
+    sizes.kvTile /= 2;
   return sizes;
 }
 
-static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens) {
+static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens,
+                               const GpuLimits &limits) {
   if (isa<kernel::MatvecOp>(skeleton)) {
     // 4 warps with 4 rows each; fewer partial results where rows are many. A
     // lane that decodes blocks of 256 has registers for one row.
@@ -197,16 +234,17 @@ static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens) {
     return {.rowTile = rows, .vector = 8, .rowUnroll = unroll, .threads = 128};
   }
   if (isa<kernel::MatmulOp>(skeleton))
-    return chooseMatmul(skeleton, maxTokens);
+    return chooseMatmul(skeleton, maxTokens, limits);
   if (auto decode = dyn_cast<kernel::AttentionDecodeOp>(skeleton))
     return streamedSizes(decode.getKv().getType());
   if (auto prefill = dyn_cast<kernel::AttentionPrefillOp>(skeleton))
-    return prefillSizes(prefill);
+    return prefillSizes(prefill, limits);
   return {.vector = 4, .threads = 128}; // rowwise: one token a block
 }
 
-ScheduleAttr quipu::chooseGpuSchedule(Operation *skeleton, int64_t maxTokens) {
-  GpuSchedule sizes = chooseSizes(skeleton, maxTokens);
+ScheduleAttr quipu::chooseGpuSchedule(Operation *skeleton, int64_t maxTokens,
+                                      const GpuLimits &limits) {
+  GpuSchedule sizes = chooseSizes(skeleton, maxTokens, limits);
   return ScheduleAttr::get(skeleton->getContext(), sizes.rowTile,
                            sizes.tokenTile, sizes.kvTile, sizes.vector,
                            sizes.rowUnroll, sizes.tokenUnroll, sizes.arithmetic,

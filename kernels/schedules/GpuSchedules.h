@@ -1,7 +1,8 @@
 //===- GpuSchedules.h - Sizes for the GPU emitters --------------*- C++ -*-===//
 //
-// The one table of schedules for GPUs. All GPU targets share it: tiles decide
-// the plan's grids.
+// The one table of schedules for GPUs, by shape, bound on tokens and what the
+// targets of a package have. All of them share a schedule: tiles decide the
+// plan's grids.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,13 +10,17 @@
 #define QUIPU_KERNELS_SCHEDULES_GPUSCHEDULES_H
 
 #include "dialects/kernel/Dialect.h"
+#include "kernels/nvptx/GpuTarget.h"
 
 namespace quipu {
 
 /// The schedule of `skeleton` in a bucket with at most `maxTokens` tokens (or
-/// rows): complete, as no further choice is made for a target.
+/// rows): complete, as no further choice is made for a target. It keeps within
+/// `limits`, with fewer stages or smaller tiles than it would have; where even
+/// the smallest do not fit, emitting it is an error.
 kernel::ScheduleAttr chooseGpuSchedule(mlir::Operation *skeleton,
-                                       int64_t maxTokens);
+                                       int64_t maxTokens,
+                                       const GpuLimits &limits);
 
 } // namespace quipu
 

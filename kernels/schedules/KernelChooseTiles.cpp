@@ -1,7 +1,7 @@
 //===- KernelChooseTiles.cpp - Tile sizes for every skeleton --------------===//
 //
 // A shell around the tables of tiles: it finds the device and the bound that a
-// skeleton runs under.
+// skeleton runs under, and what the GPUs of the package have.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <limits>
+#include <optional>
 
 namespace quipu {
 #define GEN_PASS_DEF_KERNELCHOOSETILESPASS
@@ -33,15 +34,37 @@ static int64_t leadingBound(Operation *skeleton, llama::BucketAttr bucket) {
 namespace {
 struct KernelChooseTiles
     : quipu::impl::KernelChooseTilesPassBase<KernelChooseTiles> {
+  using KernelChooseTilesPassBase::KernelChooseTilesPassBase;
+
+  /// What GPU schedules have to keep within; nothing for an unknown target.
+  std::optional<GpuLimits> limits() {
+    SmallVector<const GpuTarget *> targets;
+    for (const std::string &name : gpuTargets) {
+      const GpuTarget *target = findGpuTarget(name);
+      if (!target) {
+        getOperation().emitError()
+            << "kernel-choose-tiles: unknown GPU target '" << name << "'";
+        return std::nullopt;
+      }
+      targets.push_back(target);
+    }
+    return leastLimits(targets);
+  }
+
   void runOnOperation() override {
+    std::optional<GpuLimits> least = limits();
+    if (!least)
+      return signalPassFailure();
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       auto bucket =
           function->getAttrOfType<llama::BucketAttr>(llama::bucketAttrName);
       bool gpu = llama::deviceOf(function) == llama::DeviceKind::gpu;
-      auto choose = gpu ? chooseGpuSchedule : chooseTiles;
       function.walk([&](Operation *op) {
-        if (kernel::isSkeleton(op) && !kernel::getSchedule(op))
-          kernel::setSchedule(op, choose(op, leadingBound(op, bucket)));
+        if (!kernel::isSkeleton(op) || kernel::getSchedule(op))
+          return;
+        int64_t bound = leadingBound(op, bucket);
+        kernel::setSchedule(op, gpu ? chooseGpuSchedule(op, bound, *least)
+                                    : chooseTiles(op, bound));
       });
     }
   }

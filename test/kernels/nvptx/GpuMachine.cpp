@@ -33,7 +33,8 @@ void GpuMachine::registerDialects(DialectRegistry &registry) const {
 
 void GpuMachine::schedule(Operation *skeleton, int64_t maxTokens) const {
   if (!kernel::getSchedule(skeleton))
-    kernel::setSchedule(skeleton, chooseGpuSchedule(skeleton, maxTokens));
+    kernel::setSchedule(
+        skeleton, chooseGpuSchedule(skeleton, maxTokens, leastLimits(&target)));
 }
 
 std::string test::compileToPtx(func::FuncOp function, const GpuTarget &target,

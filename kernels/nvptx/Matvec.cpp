@@ -23,6 +23,7 @@
 #include "kernels/nvptx/Activations.h"
 #include "kernels/nvptx/ArgmaxOverThreads.h"
 #include "kernels/nvptx/BlockDecoder.h"
+#include "kernels/nvptx/MatvecSteps.h"
 #include "kernels/nvptx/RowSegment.h"
 #include "kernels/nvptx/Skeletons.h"
 #include "kernels/nvptx/StagedBlocks.h"
@@ -66,13 +67,9 @@ private:
                                   ValueRange sums);
   SmallVector<Value> addProducts(ArrayRef<WeightRow> rows, Value at,
                                  int64_t count, ValueRange sums);
-  /// Elements of K that a lane takes in one step, of rows in these types.
-  int64_t laneElements(ArrayRef<Type> stored);
-  /// The stored types of a warp's rows.
-  SmallVector<Type> storedTypes(RowSegment &segment);
   StagedBlocks stagedBlocks(RowSegment &segment);
-  int64_t warpCouples(RowSegment &segment) {
-    return std::max<int64_t>(1, schedule.getRowUnroll() / segment.members);
+  MatvecSteps steps(RowSegment &segment) {
+    return MatvecSteps(segment.op, schedule, activations.columns);
   }
 
   KernelFunction &f;
@@ -92,44 +89,38 @@ LogicalResult MatvecEmitter::check() {
   return checkSegments(segments);
 }
 
-SmallVector<Type> MatvecEmitter::storedTypes(RowSegment &segment) {
-  SmallVector<Type> stored;
-  for (int64_t i = 0; i < warpCouples(segment); ++i)
-    for (int64_t member = 0; member < segment.members; ++member) {
-      Type type = segment.weight(member).getType();
-      stored.push_back(cast<RankedTensorType>(type).getElementType());
-    }
-  return stored;
-}
-
-int64_t MatvecEmitter::laneElements(ArrayRef<Type> stored) {
-  int64_t elements = 1;
-  for (Type each : stored) {
-    ElementType type = *llama::elementType(each);
+gpu::MatvecSteps::MatvecSteps(kernel::SegmentOp segment,
+                              kernel::ScheduleAttr schedule, int64_t columns)
+    : couples(std::max<int64_t>(1, schedule.getRowUnroll() /
+                                       kernel::rowsPerCouple(segment))),
+      laneElements(1) {
+  for (Value weight : segment.getWeights()) {
+    Type stored = cast<RankedTensorType>(weight.getType()).getElementType();
+    ElementType type = *llama::elementType(stored);
     int64_t own = quipu::blockElements(type) > 1
                       ? quipu::blockElements(type)
                       : schedule.getVector() * 2 / int64_t(rowBytes(type, 1));
-    elements = std::max(elements, own);
+    laneElements = std::max(laneElements, own);
   }
   // The widest that leaves every row aligned to its loads.
-  while (activations.columns % elements)
-    elements /= 2;
-  return elements;
+  while (columns % laneElements)
+    laneElements /= 2;
 }
 
 StagedBlocks MatvecEmitter::stagedBlocks(RowSegment &segment) {
   SmallVector<kernel::DecoderOp> decoders;
-  for (int64_t i = 0; i < warpCouples(segment); ++i)
+  MatvecSteps steps = this->steps(segment);
+  for (int64_t i = 0; i < steps.couples; ++i)
     for (int64_t member = 0; member < segment.members; ++member)
       decoders.push_back(segment.decoder(member));
   return StagedBlocks(f, decoders, activations.columns,
-                      laneElements(storedTypes(segment)) * warpThreads);
+                      steps.laneElements * warpThreads);
 }
 
 SmallVector<WeightRow> MatvecEmitter::rows(RowSegment &segment,
                                            Value firstCouple) {
   SmallVector<WeightRow> result;
-  for (int64_t i = 0; i < warpCouples(segment); ++i)
+  for (int64_t i = 0; i < steps(segment).couples; ++i)
     for (int64_t member = 0; member < segment.members; ++member) {
       // The last couples stand in for ones that do not exist.
       Value couple =
@@ -225,7 +216,7 @@ SmallVector<Value> MatvecEmitter::addProducts(ArrayRef<WeightRow> rows,
 
 SmallVector<Value> MatvecEmitter::addAll(ArrayRef<WeightRow> rows,
                                          ValueRange sums) {
-  int64_t each = laneElements(storedTypes(*current));
+  int64_t each = steps(*current).laneElements;
   return f.loop(f.mul(f.lane(), each), f.i32(int32_t(activations.columns)),
                 each * warpThreads, sums, [&](Value at, ValueRange carried) {
                   return addProducts(rows, at, each, carried);
@@ -236,7 +227,7 @@ SmallVector<Value> MatvecEmitter::addAll(ArrayRef<WeightRow> rows,
 /// the end of K some have nothing to add.
 SmallVector<Value> MatvecEmitter::addAllStaged(MutableArrayRef<WeightRow> rows,
                                                ValueRange sums) {
-  int64_t each = laneElements(storedTypes(*current));
+  int64_t each = steps(*current).laneElements;
   StagedBlocks blocks = stagedBlocks(*current);
   SmallVector<Value> addresses;
   for (const WeightRow &row : rows)
@@ -301,7 +292,7 @@ static Value pick(KernelFunction &f, ArrayRef<Value> values, Value index) {
 void MatvecEmitter::emitTile(RowSegment &segment, Value rowTile,
                              Value partial) {
   current = &segment;
-  int64_t each = warpCouples(segment);
+  int64_t each = steps(segment).couples;
   int64_t inTile = kernel::tileCouples(segment.op, schedule);
   bool argmax = segment.op.getDestination() == Destination::argmax;
   Value first = f.mul(rowTile, inTile);

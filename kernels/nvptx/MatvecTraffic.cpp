@@ -8,6 +8,7 @@
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/KernelFunction.h"
+#include "kernels/nvptx/MatvecSteps.h"
 #include "kernels/nvptx/TrafficCount.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -32,33 +33,19 @@ static int64_t warpPasses(kernel::SegmentOp segment,
          llvm::divideCeil(left, couples);
 }
 
-/// Lanes of a warp that K is long enough for.
-static int64_t busyLanes(kernel::SegmentOp segment, int64_t vector,
-                         int64_t columns) {
-  int64_t elements = 1;
-  for (Value weight : segment.getWeights()) {
-    ElementType type = *llama::elementType(tensorType(weight).getElementType());
-    elements =
-        std::max(elements, isQuantized(type) ? blockElements(type)
-                                             : vector * 2 / rowBytes(type, 1));
-  }
-  while (columns % elements)
-    elements /= 2;
-  return std::min(warpThreads, columns / elements);
-}
-
 void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
   kernel::ScheduleAttr schedule = kernel::getSchedule(op);
   kernel::PrologueOp prologue = kernel::getPrologue(op);
   int64_t columns = tensorType(prologue.getSource()).getDimSize(1);
   for (kernel::SegmentOp segment : kernel::getSegments(op)) {
     int64_t members = kernel::rowsPerCouple(segment);
-    int64_t couples = std::max<int64_t>(1, schedule.getRowUnroll() / members);
-    int64_t passes = warpPasses(segment, schedule, couples);
+    MatvecSteps steps(segment, schedule, columns);
+    int64_t passes = warpPasses(segment, schedule, steps.couples);
     for (Value weight : segment.getWeights()) {
       int64_t row =
           storedRowBytes(tensorType(weight).getElementType(), columns);
-      int64_t rows = couples * members / int64_t(segment.getWeights().size());
+      int64_t rows =
+          steps.couples * members / int64_t(segment.getWeights().size());
       count.load(weight, passes * rows * row,
                  tensorType(weight).getDimSize(0) * row);
     }
@@ -70,10 +57,10 @@ void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
           storedRowBytes(tensorType(column).getElementType(), columns);
       count.load(column, passes * bytes, bytes);
     }
+    // Lanes that K is too short for load nothing.
+    int64_t lanes = std::min(warpThreads, columns / steps.laneElements);
     if (prologue.getRows())
-      count.load(prologue.getRows(),
-                 passes * 4 * busyLanes(segment, schedule.getVector(), columns),
-                 4);
+      count.load(prologue.getRows(), passes * 4 * lanes, 4);
     // Of an argmax every lane has an output, most of them to be dropped.
     bool argmax = segment.getDestination() == kernel::Destination::argmax;
     countEpilogueLoads(count, segment,

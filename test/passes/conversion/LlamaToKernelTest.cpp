@@ -39,7 +39,6 @@ const Shape shapes[] = {
      .headDim = 10,
      .attentionBias = true,
      .mlpBias = true,
-     .attentionFactor = 1.25f,
      .types = {ElementType::f16, ElementType::f32}},
     {.name = "mixed_blocks_of_32",
      .hidden = 64,
@@ -60,6 +59,54 @@ const Shape shapes[] = {
                ElementType::q5_k, ElementType::q3_k, ElementType::q8_0}},
 };
 
+RopeScaling scaled(RopeScaling::Kind kind, double factor, int64_t original) {
+  RopeScaling scaling = Shape::turning();
+  scaling.kind = kind;
+  scaling.factor = factor;
+  scaling.originalMaxPositionEmbeddings = original;
+  return scaling;
+}
+
+/// Every kind of RoPE scaling, with numbers that reach each branch of its
+/// formula at a head of 12: pairs kept, blended and stretched.
+std::vector<std::pair<std::string, RopeScaling>> ropeScalings() {
+  using Kind = RopeScaling::Kind;
+  RopeScaling yarn = scaled(Kind::yarn, 4, 64);
+  yarn.betaFast = 4;
+  RopeScaling mscale = scaled(Kind::yarn, 4, 64);
+  mscale.truncate = false;
+  mscale.mscale = 0.707;
+  mscale.mscaleAllDim = 1.2;
+  RopeScaling longrope = scaled(Kind::longrope, 4, 16);
+  longrope.divisors = {1, 1.25f, 1.5f, 2, 3, 5};
+  RopeScaling divided = Shape::turning(); // rope_freqs.weight of a GGUF file
+  divided.divisors = longrope.divisors;
+  return {{"plain", Shape::turning()},
+          {"linear", scaled(Kind::linear, 4, 0)},
+          {"llama3", scaled(Kind::llama3, 8, 64)},
+          {"yarn", yarn},
+          {"yarn_mscale", mscale},
+          {"longrope", longrope},
+          {"divided", divided}};
+}
+
+std::vector<Shape> ropeShapes() {
+  std::vector<Shape> shapes;
+  for (const auto &[name, scaling] : ropeScalings())
+    for (RopePairing pairing : {RopePairing::half, RopePairing::interleaved})
+      shapes.push_back(
+          {.name =
+               name + (pairing == RopePairing::half ? "_half" : "_interleaved"),
+           .hidden = 24,
+           .intermediate = 32,
+           .layers = 1,
+           .heads = 2,
+           .kvHeads = 1,
+           .pairing = pairing,
+           .rope = scaling});
+  return shapes;
+}
+
 /// Fusions by the pass that makes them; `all` is the order of the compiler.
 const std::pair<std::string, std::string> fusions[] = {
     {"none", ""},
@@ -71,6 +118,10 @@ const std::pair<std::string, std::string> fusions[] = {
     {"argmax", "llama-fuse-argmax"},
     {"all", "llama-merge-projections,llama-fuse-rope,llama-fuse-swiglu,"
             "llama-fuse-residual,llama-fuse-norm,llama-fuse-argmax"}};
+
+/// Those that RoPE takes part in.
+const std::vector<std::pair<std::string, std::string>> ropeFusions = {
+    std::begin(fusions)[0], std::begin(fusions)[2], std::begin(fusions)[7]};
 
 /// ||a - b|| / ||b||.
 double distance(const DenseTensor &a, const DenseTensor &b) {
@@ -192,12 +243,48 @@ TEST_P(LlamaToKernelTest, OutlinedKernelsWithSchedulesComputeTheGraph) {
   compareConversation({});
 }
 
+std::string
+caseName(const testing::TestParamInfo<LlamaToKernelTest::ParamType> &info) {
+  return std::get<0>(info.param).name + "_" + std::get<1>(info.param).first;
+}
+
 INSTANTIATE_TEST_SUITE_P(RandomModels, LlamaToKernelTest,
                          testing::Combine(testing::ValuesIn(shapes),
                                           testing::ValuesIn(fusions)),
-                         [](const auto &info) {
-                           return std::get<0>(info.param).name + "_" +
-                                  std::get<1>(info.param).first;
-                         });
+                         caseName);
+INSTANTIATE_TEST_SUITE_P(RopeScalings, LlamaToKernelTest,
+                         testing::Combine(testing::ValuesIn(ropeShapes()),
+                                          testing::ValuesIn(ropeFusions)),
+                         caseName);
+
+/// Logits of one prompt, by the llama interpreter.
+DenseTensor promptLogits(const Shape &shape) {
+  RandomModel random(shape, 11);
+  MLIRContext context;
+  OwningOpRef<ModuleOp> graph =
+      buildGraph(context, random.model,
+                 {.pageSize = pageSize, .kvType = ElementType::f16});
+  Conversation conversation(1, 4, pageSize, shape.vocab, 12);
+  auto type = llama::KvType::get(&context, shape.kvHeads, shape.headDim,
+                                 pageSize, Float16Type::get(&context));
+  std::vector<KvState> kv(shape.layers, emptyKv(type, conversation.slots()));
+  auto results = llama::interpretLlama(
+      graph->lookupSymbol<func::FuncOp>("step"),
+      stepArguments(conversation.step({{0, 16}}), kv), random.parameters);
+  EXPECT_TRUE(succeeded(results));
+  return failed(results) ? DenseTensor() : std::get<DenseTensor>((*results)[0]);
+}
+
+// Or the comparisons above would pass without the scaling.
+TEST(RandomModelTest, EachRopeScalingAndPairingGivesOtherLogits) {
+  std::vector<Shape> shapes = ropeShapes();
+  std::vector<DenseTensor> logits;
+  for (const Shape &shape : shapes)
+    logits.push_back(promptLogits(shape));
+  for (size_t i = 0; i < shapes.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      EXPECT_GE(distance(logits[i], logits[j]), 1e-3)
+          << shapes[i].name << " and " << shapes[j].name;
+}
 
 } // namespace

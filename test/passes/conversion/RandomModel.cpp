@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <gtest/gtest.h>
 #include <numeric>
 
 using namespace quipu;
@@ -46,11 +47,13 @@ RandomModel::RandomModel(const Shape &shape, unsigned seed) : random(seed) {
   config.tieWordEmbeddings = shape.tied;
   config.attentionBias = shape.attentionBias;
   config.mlpBias = shape.mlpBias;
-  config.rope.pairing = shape.pairing;
-  config.rope.attentionFactor = shape.attentionFactor;
-  for (int64_t i = 0; i < shape.headDim / 2; ++i)
-    config.rope.inverseFrequencies.push_back(
-        std::pow(100.0f, -2.0f * float(i) / float(shape.headDim)));
+  RopeScaling scaling = shape.rope;
+  scaling.dimension = shape.headDim;
+  Result<Rope> rope = computeRope(scaling, shape.pairing);
+  if (!rope)
+    ADD_FAILURE() << shape.name << ": " << rope.error().message;
+  else
+    config.rope = std::move(*rope);
 
   size_t next = 0;
   auto matrix = [&](const std::string &name, int64_t rows, int64_t columns) {

@@ -8,7 +8,7 @@
 #ifndef QUIPU_TEST_PASSES_CONVERSION_RANDOMMODEL_H
 #define QUIPU_TEST_PASSES_CONVERSION_RANDOMMODEL_H
 
-#include "frontends/Model.h"
+#include "frontends/RopeScaling.h"
 #include "interpreters/StepState.h"
 
 #include <random>
@@ -22,7 +22,15 @@ struct Shape {
   int64_t heads = 4, kvHeads = 4, headDim = 12;
   bool tied = false, attentionBias = false, mlpBias = false;
   RopePairing pairing = RopePairing::half;
-  float attentionFactor = 1;
+  /// `dimension` is set to headDim. A small theta makes every pair turn within
+  /// the few positions of a test.
+  RopeScaling rope = turning();
+
+  static RopeScaling turning() {
+    RopeScaling scaling;
+    scaling.theta = 100;
+    return scaling;
+  }
   /// Stored types of the matrices, taken in turn.
   std::vector<ElementType> types = {ElementType::f32};
 };

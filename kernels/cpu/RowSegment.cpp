@@ -101,7 +101,7 @@ WeightRows RowSegment::rows(int64_t member, Value &couple, int64_t group) {
   auto type = cast<RankedTensorType>(weight(member).getType());
   int64_t k = type.getDimSize(1);
   int64_t bytes = rowBytes(*llama::elementType(type.getElementType()), k);
-  if (couples % group || tileCouples % group)
+  if (couples % group || tileCouples % group || couples % tileCouples)
     couple = f.minimum(couple, f.i64(couples - group));
   Value row = couple;
   int64_t spacing = 1;

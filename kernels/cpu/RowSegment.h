@@ -57,8 +57,9 @@ public:
   /// spaced.
   int64_t alignedCouples(int64_t most);
   /// `group` rows of member `member` from couple `couple` on. Where the
-  /// couples from `couple` on are fewer, earlier ones are taken: `couple`
-  /// becomes the first one that is.
+  /// couples from `couple` on are fewer, or none as behind a short last tile
+  /// that is read beside a whole one, earlier ones are taken: `couple` becomes
+  /// the first one that is.
   WeightRows rows(int64_t member, mlir::Value &couple, int64_t group);
   /// The decoder of member `member`'s weight, or null.
   const BlockDecoder *decoder(int64_t member);

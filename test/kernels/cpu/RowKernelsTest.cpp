@@ -41,6 +41,23 @@ TEST_P(Variants, MatvecHandlesRowsAndColumnsLeftOver) {
           << type << " " << n << "x" << k;
 }
 
+// Two tiles are read in turns, and the last one may be short.
+TEST_P(Variants, MatvecReadsAShortTileBesideAWholeOne) {
+  for (std::string type : storedTypes)
+    EXPECT_LT(error({product("matvec", type, 24, 256, 1)}), 1e-5) << type;
+  for (int64_t n : {17, 31, 50, 130}) // tiles of 16
+    EXPECT_LT(error({product("matvec", "f32", n, 33, 1)}), 1e-5) << n;
+  for (const char *couple : {"half", "interleaved"})
+    for (int64_t headDim : {20, 36, 100})
+      EXPECT_LT(error({attentionInputs("matvec", couple, headDim, "f16"),
+                       1,
+                       1,
+                       {{37}, {13}},
+                       24}),
+                2e-3)
+          << couple << " " << headDim;
+}
+
 TEST_P(Variants, MatmulReadsEveryStoredType) {
   for (std::string type : storedTypes)
     for (int64_t t : {3, 20})

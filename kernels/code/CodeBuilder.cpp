@@ -161,15 +161,19 @@ Value CodeBuilder::loadFloats(Value pointer, Type stored, int64_t lanes,
   Type vector = vectorOf(type, lanes);
   if (!valid || *valid >= lanes)
     return widen(load(vector, pointer, alignment));
-  SmallVector<bool> lanesUsed(lanes);
-  for (int64_t lane = 0; lane < lanes; ++lane)
-    lanesUsed[lane] = lane < *valid;
-  auto maskType = VectorType::get({lanes}, b.getI1Type());
-  Value mask = arith::ConstantOp::create(
-      b, DenseElementsAttr::get(maskType, ArrayRef<bool>(lanesUsed)));
+  Value mask = firstLanes(lanes, *valid);
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vector));
   return widen(LLVM::MaskedLoadOp::create(b, vector, pointer, mask, zero,
                                           uint32_t(alignment)));
+}
+
+Value CodeBuilder::firstLanes(int64_t lanes, int64_t valid) {
+  SmallVector<bool> used(lanes);
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    used[lane] = lane < valid;
+  auto type = VectorType::get({lanes}, b.getI1Type());
+  return arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, ArrayRef<bool>(used)));
 }
 
 void CodeBuilder::storeFloats(Value value, Value pointer, Type stored,

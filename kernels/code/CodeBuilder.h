@@ -67,6 +67,8 @@ public:
   Value loadFloats(Value pointer, mlir::Type stored, int64_t lanes,
                    std::optional<int64_t> valid = std::nullopt,
                    int64_t alignment = 1);
+  /// Lanes below `valid`, as a mask.
+  Value firstLanes(int64_t lanes, int64_t valid);
   /// Stores f32 lanes as f32, f16 or bf16, rounded to nearest even.
   void storeFloats(Value value, Value pointer, mlir::Type stored,
                    int64_t alignment = 1);

@@ -66,9 +66,15 @@ private:
   void storeResult(Value token, Value kvHead);
   void storePartial(Value token, Value kvHead, Value split);
 
-  /// Addresses in scratch, each row of D or blockLength floats.
-  Value query(int64_t head) { return f.at(queries, head * sizes.headDim * 4); }
-  Value sum(int64_t head) { return f.at(sums, head * sizes.headDim * 4); }
+  /// Addresses in scratch, each row of D (padded) or blockLength floats.
+  Value query(int64_t head) {
+    return f.at(queries, head * sizes.scratchRowBytes());
+  }
+  Value sum(int64_t head) { return f.at(sums, head * sizes.scratchRowBytes()); }
+  Value sumVector(int64_t head, int64_t v) {
+    return f.load(f.floats(sizes.lanes), f.at(sum(head), v * sizes.lanes * 4),
+                  4);
+  }
   Value score(int64_t head) { return f.at(scores, head * blockLength * 4); }
 
   KernelFunction &f;
@@ -76,8 +82,8 @@ private:
   PagedAttention sizes;
   int64_t blockLength; // positions, a multiple of 16 that divides the page size
   bool wide;
-  Value queries; // f32 (G, D), scaled
-  Value sums;    // f32 (G, D): weighted sums of values
+  Value queries; // f32 (G, D padded), scaled
+  Value sums;    // f32 (G, D padded): weighted sums of values
   Value scores;  // f32 (G, blockLength): scores, then weights
   Value maxima;  // f32 (G)
   Value totals;  // f32 (G): sums of weights
@@ -90,17 +96,20 @@ void DecodeEmitter::loadQueries(Value token, Value kvHead) {
   Value source =
       f.element(f.pointer(op.getQuery()), row, sizes.group * sizes.headDim * 4);
   Value scale = f.f32(sizes.queryScale, sizes.lanes);
-  f.loop(f.i64(0), f.i64(sizes.group * sizes.headDim), sizes.lanes,
-         [&](Value i) {
-           Value q = f.load(f.floats(sizes.lanes), f.element(source, i, 4), 4);
-           f.store(arith::MulFOp::create(f.b, q, scale),
-                   f.element(queries, i, 4), 4);
-         });
+  f.loop(f.i64(0), f.i64(sizes.group), 1, [&](Value head) {
+    Value from = f.element(source, head, sizes.headDim * 4);
+    Value to = f.element(queries, head, sizes.scratchRowBytes());
+    for (int64_t v = 0; v < sizes.vectors; ++v) {
+      Value q = loadOfRow(f, sizes, from, f.b.getF32Type(), v);
+      f.store(arith::MulFOp::create(f.b, q, scale),
+              f.at(to, v * sizes.lanes * 4), 4);
+    }
+  });
 }
 
 void DecodeEmitter::clearState() {
   Value zero = f.f32(0.0f, sizes.lanes);
-  f.loop(f.i64(0), f.i64(sizes.group * sizes.headDim), sizes.lanes,
+  f.loop(f.i64(0), f.i64(sizes.group * sizes.paddedDim()), sizes.lanes,
          [&](Value i) { f.store(zero, f.element(sums, i, 4), 4); });
   for (int64_t head = 0; head < sizes.group; ++head) {
     f.store(f.f32(noMaximum), f.at(maxima, head * 4), 4);
@@ -117,10 +126,8 @@ void DecodeEmitter::emitScores4(Value keys, Value j, int64_t head,
   for (int64_t v = 0; v < sizes.vectors; ++v) {
     SmallVector<Value> key;
     for (int64_t p = 0; p < positions; ++p)
-      key.push_back(
-          f.loadFloats(f.at(first, p * sizes.rowBytes() +
-                                       v * sizes.lanes * sizes.storedBytes),
-                       sizes.stored, sizes.lanes));
+      key.push_back(loadOfRow(f, sizes, f.at(first, p * sizes.rowBytes()),
+                              sizes.stored, v));
     for (int64_t h = 0; h < heads; ++h) {
       Value q = f.load(f.floats(sizes.lanes),
                        f.at(query(head + h), v * sizes.lanes * 4), 4);
@@ -203,12 +210,14 @@ void DecodeEmitter::emitSoftmax(const Range &range, Value base, Value from,
 void DecodeEmitter::emitValues(Value values, Value nextKeys, Value from,
                                Value to) {
   int64_t lanes = sizes.lanes, most = wide ? 24 : 12;
-  int64_t vectors = largestDivisor(sizes.vectors, most);
+  int64_t perPass =
+      llvm::divideCeil(sizes.vectors, llvm::divideCeil(sizes.vectors, most));
   int64_t sets =
-      llvm::divideCeil(sizes.group, std::max<int64_t>(1, most / vectors));
+      llvm::divideCeil(sizes.group, std::max<int64_t>(1, most / perPass));
   int64_t perSet = llvm::divideCeil(sizes.group, sets);
   for (int64_t head = 0; head < sizes.group; head += perSet)
-    for (int64_t v = 0; v < sizes.vectors; v += vectors) {
+    for (int64_t v = 0; v < sizes.vectors; v += perPass) {
+      int64_t vectors = std::min(perPass, sizes.vectors - v);
       int64_t heads = std::min(perSet, sizes.group - head);
       auto place = [&](int64_t h, int64_t i) {
         return f.at(sum(head + h), (v + i) * lanes * 4);
@@ -229,9 +238,7 @@ void DecodeEmitter::emitValues(Value values, Value nextKeys, Value from,
             Value row = f.element(values, j, sizes.rowBytes());
             SmallVector<Value> value;
             for (int64_t i = 0; i < vectors; ++i)
-              value.push_back(
-                  f.loadFloats(f.at(row, (v + i) * lanes * sizes.storedBytes),
-                               sizes.stored, lanes));
+              value.push_back(loadOfRow(f, sizes, row, sizes.stored, v + i));
             for (int64_t h = 0; h < heads; ++h) {
               Value weight = f.splat(
                   f.load(f.floats(1), f.element(score(head + h), j, 4), 4),
@@ -283,12 +290,11 @@ void DecodeEmitter::storeResult(Value token, Value kvHead) {
     Value inverse = f.splat(
         reciprocalOrZero(f, f.load(f.floats(1), f.at(totals, head * 4), 4)),
         sizes.lanes);
-    f.loop(f.i64(0), f.i64(sizes.headDim), sizes.lanes, [&](Value d) {
-      Value value =
-          f.load(f.floats(sizes.lanes), f.element(sum(head), d, 4), 4);
-      Value to = f.element(f.at(result, head * sizes.headDim * 4), d, 4);
-      f.store(arith::MulFOp::create(f.b, value, inverse), to, 4);
-    });
+    Value to = f.at(result, head * sizes.headDim * 4);
+    for (int64_t v = 0; v < sizes.vectors; ++v)
+      storeOfRow(f, sizes,
+                 arith::MulFOp::create(f.b, sumVector(head, v), inverse), to,
+                 v);
   }
 }
 
@@ -296,10 +302,8 @@ void DecodeEmitter::storePartial(Value token, Value kvHead, Value split) {
   for (int64_t head = 0; head < sizes.group; ++head) {
     Value queryHead = f.add(f.mul(kvHead, sizes.group), head);
     Value partial = partialAt(f, sizes, token, queryHead, split);
-    f.loop(f.i64(0), f.i64(sizes.headDim), sizes.lanes, [&](Value d) {
-      f.store(f.load(f.floats(sizes.lanes), f.element(sum(head), d, 4), 4),
-              f.element(partial, d, 4), 4);
-    });
+    for (int64_t v = 0; v < sizes.vectors; ++v)
+      storeOfRow(f, sizes, sumVector(head, v), partial, v);
     Value tail = f.at(partial, sizes.headDim * 4);
     f.store(f.load(f.floats(1), f.at(maxima, head * 4), 4), tail, 4);
     f.store(f.load(f.floats(1), f.at(totals, head * 4), 4), f.at(tail, 4), 4);
@@ -339,7 +343,7 @@ void DecodeEmitter::emitTile(Value tile) {
 }
 
 void DecodeEmitter::emit() {
-  int64_t rows = sizes.group * sizes.headDim * 4;
+  int64_t rows = sizes.group * sizes.scratchRowBytes();
   queries = f.scratch(rows);
   sums = f.scratch(rows);
   scores = f.scratch(sizes.group * blockLength * 4);

@@ -43,9 +43,8 @@ void cpu::emitMergeHead(KernelFunction &f, const PagedAttention &sizes,
             exp2OfNegative(f, arith::SubFOp::create(f.b, m, maximum));
         Value wideFactor = f.splat(factor, sizes.lanes);
         for (int64_t v = 0; v < sizes.vectors; ++v)
-          next.push_back(f.fma(
-              f.load(f.floats(sizes.lanes), f.at(from, v * sizes.lanes * 4), 4),
-              wideFactor, carried[v]));
+          next.push_back(f.fma(loadOfRow(f, sizes, from, f.b.getF32Type(), v),
+                               wideFactor, carried[v]));
         Value total = f.load(f.floats(1), f.at(from, tail + 4), 4);
         next.push_back(f.fma(total, factor, carried.back()));
         return next;
@@ -54,6 +53,6 @@ void cpu::emitMergeHead(KernelFunction &f, const PagedAttention &sizes,
   Value row = f.add(f.mul(token, sizes.queryHeads()), queryHead);
   Value result = f.element(f.resultPointer(0), row, sizes.headDim * 4);
   for (int64_t v = 0; v < sizes.vectors; ++v)
-    f.store(arith::MulFOp::create(f.b, merged[v], inverse),
-            f.at(result, v * sizes.lanes * 4), 4);
+    storeOfRow(f, sizes, arith::MulFOp::create(f.b, merged[v], inverse), result,
+               v);
 }

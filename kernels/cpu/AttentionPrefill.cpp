@@ -10,9 +10,11 @@
 //              softmax         vectors along positions, row by row
 //              O = O * f + P V 6 rows x 4 (2) vectors along head_dim
 //
-// A row group is skipped where the block lies behind all its tokens. Floor:
-// 2 M D multiply-adds per visible position; both products keep 24 (12)
-// accumulators in registers and read 10 (8) values per 24 (12) of them.
+// Rows in scratch are padded with zeros to whole vectors along head_dim, so
+// that only what is read from or written to tensors knows where a head ends. A
+// row group is skipped where the block lies behind all its tokens. Floor: 2 M D
+// multiply-adds per visible position; both products keep 24 (12) accumulators
+// in registers and read 10 (8) values per 24 (12) of them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -76,20 +78,21 @@ private:
   int64_t mostRows;
   int64_t kvTile;
   int64_t vectorsAtOnce;
-  Value queries;  // f32 (mostRows, D), scaled
-  Value outputs;  // f32 (mostRows, D): weighted sums of values
+  Value queries;  // f32 (mostRows, D padded), scaled
+  Value outputs;  // f32 (mostRows, D padded): weighted sums of values
   Value contexts; // i32 (mostRows): positions a row sees; 0 for padding
   Value maxima;   // f32 (mostRows)
   Value totals;   // f32 (mostRows, L): sums of weights, lane by lane
   Value factors;  // f32 (groupRows)
-  Value keys;     // f32 (D, kvTile)
-  Value values;   // f32 (kvTile, D)
+  Value keys;     // f32 (D padded, kvTile)
+  Value values;   // f32 (kvTile, D padded)
   Value scores;   // f32 (groupRows, kvTile): scores, then weights
 };
 } // namespace
 
 void PrefillEmitter::loadQueries(const Item &item) {
   int64_t lanes = sizes.lanes, rowBytes = sizes.headDim * 4;
+  int64_t paddedBytes = sizes.scratchRowBytes();
   Value scale = f.f32(sizes.queryScale, lanes);
   f.loop(f.i64(0), item.rows, 1, [&](Value row) {
     Value token = f.add(item.first, f.divide(row, sizes.group));
@@ -98,9 +101,9 @@ void PrefillEmitter::loadQueries(const Item &item) {
     Value source =
         f.element(f.pointer(op.getQuery()),
                   f.add(f.mul(token, sizes.queryHeads()), head), rowBytes);
-    Value to = f.element(queries, row, rowBytes);
+    Value to = f.element(queries, row, paddedBytes);
     for (int64_t v = 0; v < sizes.vectors; ++v) {
-      Value q = f.load(f.floats(lanes), f.at(source, v * lanes * 4), 4);
+      Value q = loadOfRow(f, sizes, source, f.b.getF32Type(), v);
       f.store(arith::MulFOp::create(f.b, q, scale), f.at(to, v * lanes * 4), 4);
     }
     Value context = f.add(f.loadIndex(f.pointer(op.getPositions()), token), 1);
@@ -112,7 +115,7 @@ void PrefillEmitter::loadQueries(const Item &item) {
 void PrefillEmitter::clearState(const Item &item) {
   Value zero = f.f32(0.0f, sizes.lanes);
   auto clear = [&](Value base, Value row) {
-    Value to = f.element(base, row, sizes.headDim * 4);
+    Value to = f.element(base, row, sizes.scratchRowBytes());
     for (int64_t v = 0; v < sizes.vectors; ++v)
       f.store(zero, f.at(to, v * sizes.lanes * 4), 4);
   };
@@ -131,13 +134,14 @@ void PrefillEmitter::clearState(const Item &item) {
 /// Transposes L positions x D: lanes of stored rows become rows of `keys`, from
 /// position `column` of the block on.
 void PrefillEmitter::stageKeys(Value source, Value column) {
-  int64_t lanes = sizes.lanes;
-  f.loop(f.i64(0), f.i64(sizes.headDim), lanes, [&](Value d) {
+  int64_t lanes = sizes.lanes, tail = sizes.headDim % lanes;
+  auto transpose = [&](Value d, int64_t valid) {
     SmallVector<Value> rows;
     Value first = f.element(source, d, sizes.storedBytes);
     for (int64_t p = 0; p < lanes; ++p)
-      rows.push_back(
-          f.loadFloats(f.at(first, p * sizes.rowBytes()), sizes.stored, lanes));
+      rows.push_back(f.loadFloats(f.at(first, p * sizes.rowBytes()),
+                                  sizes.stored, lanes, valid,
+                                  sizes.storedBytes));
     // Interleaving the first half of the rows with the second, log2(L) times,
     // moves each index bit of (row, lane) one place on.
     SmallVector<int64_t> low, high;
@@ -156,7 +160,11 @@ void PrefillEmitter::stageKeys(Value source, Value column) {
     Value to = f.element(f.element(keys, column, 4), d, kvTile * 4);
     for (int64_t i = 0; i < lanes; ++i)
       f.store(rows[i], f.at(to, i * kvTile * 4), 4);
-  });
+  };
+  f.loop(f.i64(0), f.i64(sizes.headDim - tail), lanes,
+         [&](Value d) { transpose(d, lanes); });
+  if (tail != 0)
+    transpose(f.i64(sizes.headDim - tail), tail);
 }
 
 /// Copies L positions to rows of `values`.
@@ -164,10 +172,9 @@ void PrefillEmitter::stageValues(Value source, Value row) {
   int64_t lanes = sizes.lanes;
   f.loop(f.i64(0), f.i64(lanes), 1, [&](Value p) {
     Value from = f.element(source, p, sizes.rowBytes());
-    Value to = f.element(values, f.add(row, p), sizes.headDim * 4);
+    Value to = f.element(values, f.add(row, p), sizes.scratchRowBytes());
     for (int64_t v = 0; v < sizes.vectors; ++v)
-      f.store(f.loadFloats(f.at(from, v * lanes * sizes.storedBytes),
-                           sizes.stored, lanes),
+      f.store(loadOfRow(f, sizes, from, sizes.stored, v),
               f.at(to, v * lanes * 4), 4);
   });
 }
@@ -187,8 +194,7 @@ void PrefillEmitter::multiply(Value left, int64_t leftStride, Value right,
                               Value depth, Value to, int64_t columns,
                               Value factors) {
   int64_t lanes = sizes.lanes;
-  int64_t vectors = largestDivisor(columns / lanes, vectorsAtOnce);
-  f.loop(f.i64(0), f.i64(columns), vectors * lanes, [&](Value n) {
+  auto multiplyAt = [&](Value n, int64_t vectors) {
     auto place = [&](int64_t r, int64_t i) {
       return f.at(f.element(to, n, 4), (r * columns + i * lanes) * 4);
     };
@@ -227,7 +233,13 @@ void PrefillEmitter::multiply(Value left, int64_t leftStride, Value right,
     for (int64_t r = 0; r < groupRows; ++r)
       for (int64_t i = 0; i < vectors; ++i)
         f.store(sums[r * vectors + i], place(r, i), 4);
-  });
+  };
+  int64_t rest = columns / lanes % vectorsAtOnce,
+          whole = columns - rest * lanes;
+  f.loop(f.i64(0), f.i64(whole), vectorsAtOnce * lanes,
+         [&](Value n) { multiplyAt(n, vectorsAtOnce); });
+  if (rest != 0)
+    multiplyAt(f.i64(whole), rest);
 }
 
 /// Turns the scores of the group's rows, of which `row` is the first, into
@@ -271,14 +283,14 @@ void PrefillEmitter::emitSoftmax(Value block, Value row) {
 
 /// The rows [row, row + groupRows) against the staged `block`.
 void PrefillEmitter::emitGroup(const Item &item, Value block, Value row) {
-  int64_t rowBytes = sizes.headDim * 4;
-  multiply(f.element(queries, row, rowBytes), sizes.headDim, keys,
+  int64_t rowBytes = sizes.scratchRowBytes();
+  multiply(f.element(queries, row, rowBytes), sizes.paddedDim(), keys,
            f.i64(sizes.headDim), scores, kvTile, {});
   emitSoftmax(block, row);
   // Rows of `values` behind the context are left over from earlier blocks.
   Value seen = f.minimum(f.i64(kvTile), f.sub(item.kvLength, block));
   multiply(scores, kvTile, values, seen, f.element(outputs, row, rowBytes),
-           sizes.headDim, factors);
+           sizes.paddedDim(), factors);
 }
 
 void PrefillEmitter::storeResult(const Item &item) {
@@ -292,11 +304,10 @@ void PrefillEmitter::storeResult(const Item &item) {
                   f.add(f.mul(token, sizes.queryHeads()), head), rowBytes);
     Value total = f.load(f.floats(lanes), f.element(totals, row, lanes * 4), 4);
     Value inverse = f.splat(reciprocalOrZero(f, f.sum(total)), lanes);
-    Value from = f.element(outputs, row, rowBytes);
+    Value from = f.element(outputs, row, sizes.scratchRowBytes());
     for (int64_t v = 0; v < sizes.vectors; ++v) {
       Value sum = f.load(f.floats(lanes), f.at(from, v * lanes * 4), 4);
-      f.store(arith::MulFOp::create(f.b, sum, inverse), f.at(to, v * lanes * 4),
-              4);
+      storeOfRow(f, sizes, arith::MulFOp::create(f.b, sum, inverse), to, v);
     }
   });
 }
@@ -328,7 +339,7 @@ void PrefillEmitter::emitTile(Value tile) {
 }
 
 void PrefillEmitter::emit() {
-  int64_t rowBytes = sizes.headDim * 4;
+  int64_t rowBytes = sizes.scratchRowBytes();
   queries = f.scratch(mostRows * rowBytes);
   outputs = f.scratch(mostRows * rowBytes);
   contexts = f.scratch(mostRows * 4);

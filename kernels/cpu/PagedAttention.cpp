@@ -26,7 +26,7 @@ static PagedAttention sizesOf(Op op, const CpuVariant &variant) {
   sizes.stored = kv.getElementType();
   sizes.storedBytes = sizes.stored.getIntOrFloatBitWidth() / 8;
   sizes.lanes = variant.lanes;
-  sizes.vectors = sizes.headDim / sizes.lanes;
+  sizes.vectors = llvm::divideCeil(sizes.headDim, sizes.lanes);
   sizes.queryScale = float(op.getScale().convertToFloat() * 1.4426950408889634);
   return sizes;
 }
@@ -37,13 +37,27 @@ FailureOr<PagedAttention> cpu::describeAttention(Operation *op,
       llvm::TypeSwitch<Operation *, PagedAttention>(op)
           .Case<kernel::AttentionDecodeOp, kernel::AttentionPrefillOp>(
               [&](auto attention) { return sizesOf(attention, variant); });
-  if (sizes.headDim % 16 != 0)
-    return op->emitOpError() << "cannot be emitted for head_dim "
-                             << sizes.headDim << ": expected a multiple of 16";
   if (sizes.pageSize % 16 != 0)
     return op->emitOpError() << "cannot be emitted for page size "
                              << sizes.pageSize << ": expected a multiple of 16";
   return sizes;
+}
+
+Value cpu::loadOfRow(KernelFunction &f, const PagedAttention &attention,
+                     Value row, Type type, int64_t v) {
+  int64_t bytes = type.getIntOrFloatBitWidth() / 8;
+  return f.loadFloats(f.at(row, v * attention.lanes * bytes), type,
+                      attention.lanes, attention.lanesWithin(v), bytes);
+}
+
+void cpu::storeOfRow(KernelFunction &f, const PagedAttention &attention,
+                     Value value, Value row, int64_t v) {
+  Value to = f.at(row, v * attention.lanes * 4);
+  int64_t valid = attention.lanesWithin(v);
+  if (valid == attention.lanes)
+    return f.store(value, to, 4);
+  LLVM::MaskedStoreOp::create(f.b, value, to,
+                              f.firstLanes(attention.lanes, valid), 4u);
 }
 
 Value cpu::kvOffset(KernelFunction &f, const PagedAttention &attention,
@@ -85,11 +99,4 @@ Value cpu::hideFrom(KernelFunction &f, Value value, Value index, Value limit) {
       arith::CmpIOp::create(f.b, arith::CmpIPredicate::slt, index, limit);
   return arith::SelectOp::create(f.b, seen, value,
                                  f.f32(hidden, f.lanesOf(value)));
-}
-
-int64_t cpu::largestDivisor(int64_t count, int64_t most) {
-  int64_t divisor = std::min(count, most);
-  while (count % divisor != 0)
-    --divisor;
-  return divisor;
 }

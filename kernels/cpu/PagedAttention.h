@@ -21,24 +21,40 @@ inline constexpr float hidden = -3.0e38f;
 
 /// Sizes of one skeleton; L is the variant's lanes.
 struct PagedAttention {
-  int64_t headDim; // D, a multiple of L
+  int64_t headDim; // D
   int64_t kvHeads;
   int64_t group;     // G: query heads per KV head
   int64_t pageSize;  // a multiple of 16
   mlir::Type stored; // f32, f16 or bf16
   int64_t storedBytes;
   int64_t lanes;    // L
-  int64_t vectors;  // D / L
+  int64_t vectors;  // D / L, rounded up
   float queryScale; // softmax scale times log2(e): scores are exponents of 2
 
   int64_t queryHeads() const { return kvHeads * group; }
   int64_t rowBytes() const { return headDim * storedBytes; }
+  /// D as whole vectors: floats of a row in scratch memory, whose lanes behind
+  /// D are zero.
+  int64_t paddedDim() const { return vectors * lanes; }
+  int64_t scratchRowBytes() const { return paddedDim() * 4; }
+  /// Lanes of vector `v` of a row that lie within D.
+  int64_t lanesWithin(int64_t v) const {
+    return std::min(lanes, headDim - v * lanes);
+  }
 };
 
 /// Sizes of `op`, which is either attention skeleton; an error at the op where
 /// the emitters cannot handle them.
 mlir::FailureOr<PagedAttention> describeAttention(mlir::Operation *op,
                                                   const CpuVariant &variant);
+
+/// Vector `v` of the row of D elements at `row`, stored as `type`: f32 lanes.
+/// Those behind D are zero, and what lies there is not touched.
+mlir::Value loadOfRow(KernelFunction &f, const PagedAttention &attention,
+                      mlir::Value row, mlir::Type type, int64_t v);
+/// Stores vector `v` of the row of D floats at `row`; nothing behind D.
+void storeOfRow(KernelFunction &f, const PagedAttention &attention,
+                mlir::Value value, mlir::Value row, int64_t v);
 
 /// Byte offset of (kv head, position) of the sequence whose page table row is
 /// `pageRow`, in the keys as in the values of a layer. Positions up to the end
@@ -62,9 +78,6 @@ mlir::Value countFrom(KernelFunction &f, mlir::Value first, int64_t lanes);
 /// `value` where `index` < `limit` (signed, i32 vectors), else `hidden`.
 mlir::Value hideFrom(KernelFunction &f, mlir::Value value, mlir::Value index,
                      mlir::Value limit);
-
-/// The largest divisor of `count` that is at most `most`.
-int64_t largestDivisor(int64_t count, int64_t most);
 
 /// Address of the partial result of (token, query head, split).
 mlir::Value partialAt(KernelFunction &f, const PagedAttention &sizes,

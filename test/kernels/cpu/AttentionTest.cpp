@@ -127,6 +127,25 @@ TEST_P(AttentionTest, decodeHandlesEveryShape) {
     }
 }
 
+// Heads that end within a vector: of OpenLLaMA-3B (100), even, odd and tiny.
+constexpr std::pair<int64_t, const char *> raggedHeads[] = {
+    {2, "f32"},   {10, "bf16"}, {20, "f32"},  {31, "f16"},
+    {72, "bf16"}, {100, "f16"}, {100, "f32"}, {100, "bf16"}};
+
+TEST_P(AttentionTest, decodeOfHeadsThatEndWithinAVector) {
+  for (auto [headDim, type] : raggedHeads) {
+    AttentionShape shape;
+    shape.headDim = headDim;
+    shape.type = type;
+    CompiledKernel kernel = compileDecode(shape);
+    AttentionCase batch(shape, singles({130, 7, 15, 16}), 9);
+    EXPECT_LT(decode(batch, kernel, 1, 1000), tolerance)
+        << headDim << " " << type;
+    EXPECT_LT(decode(batch, kernel, 3, 50), tolerance)
+        << headDim << " " << type;
+  }
+}
+
 TEST_P(AttentionTest, prefillReadsEveryStoredType) {
   for (const char *type : {"f32", "f16", "bf16"}) {
     AttentionShape shape;
@@ -171,6 +190,17 @@ TEST_P(AttentionTest, prefillHandlesEveryShape) {
                 tolerance)
           << headDim << " " << group;
     }
+}
+
+TEST_P(AttentionTest, prefillOfHeadsThatEndWithinAVector) {
+  for (auto [headDim, type] : raggedHeads) {
+    AttentionShape shape;
+    shape.headDim = headDim;
+    shape.type = type;
+    AttentionCase batch(shape, {{0, 40}, {77, 9}}, 10);
+    EXPECT_LT(prefill(batch, compilePrefill(shape, 16, 64), 16), tolerance)
+        << headDim << " " << type;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, AttentionTest,

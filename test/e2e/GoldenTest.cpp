@@ -16,9 +16,10 @@ namespace quipu {
 
 TEST(GoldenTest, everyVariantHasOne) {
   EXPECT_THAT(logitsGoldenNames(),
-              testing::IsSupersetOf({"mha", "gqa", "mqa", "tied", "bias",
-                                     "rope_llama3", "rope_yarn", "sharded",
-                                     "gguf_q4_k", "gguf_mixed"}));
+              testing::IsSupersetOf(
+                  {"mha", "gqa", "mqa", "tied", "bias", "rope_llama3",
+                   "rope_yarn", "rope_longrope", "rope_dynamic", "ragged_head",
+                   "sharded", "gguf_q4_k", "gguf_mixed"}));
 }
 
 TEST(GoldenTest, greedyTokensAreTheLargestLogits) {

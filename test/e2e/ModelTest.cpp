@@ -272,22 +272,25 @@ INSTANTIATE_TEST_SUITE_P(Fused, ModelTest,
                          caseName);
 INSTANTIATE_TEST_SUITE_P(
     Unfused, ModelTest,
-    testing::ValuesIn(
-        cases("Unfused", {.optLevel = 0, .kvType = ElementType::f32},
-              {"gqa", "stored_f16", "stored_bf16", "bias", "odd_sizes",
-               "head_dim", "rope_yarn", "gguf_q4_1", "gguf_mixed"})),
+    testing::ValuesIn(cases("Unfused",
+                            {.optLevel = 0, .kvType = ElementType::f32},
+                            {"gqa", "stored_f16", "stored_bf16", "bias",
+                             "odd_sizes", "head_dim", "ragged_head",
+                             "rope_yarn", "gguf_q4_1", "gguf_mixed"})),
     caseName);
-INSTANTIATE_TEST_SUITE_P(
-    Avx2, ModelTest,
-    testing::ValuesIn(
-        cases("Avx2", {.kvType = ElementType::f32, .cpuTarget = "x86-64-v3"},
-              {"gqa", "odd_sizes", "head_dim", "gguf_q4_1", "gguf_q6_k"})),
-    caseName);
-INSTANTIATE_TEST_SUITE_P(HalfKv, ModelTest,
-                         testing::ValuesIn(cases("HalfKv",
-                                                 {.kvType = ElementType::f16},
-                                                 {"gqa", "gguf_q4_1"})),
+INSTANTIATE_TEST_SUITE_P(Avx2, ModelTest,
+                         testing::ValuesIn(cases("Avx2",
+                                                 {.kvType = ElementType::f32,
+                                                  .cpuTarget = "x86-64-v3"},
+                                                 {"gqa", "odd_sizes",
+                                                  "head_dim", "ragged_head",
+                                                  "gguf_q4_1", "gguf_q6_k"})),
                          caseName);
+INSTANTIATE_TEST_SUITE_P(
+    HalfKv, ModelTest,
+    testing::ValuesIn(cases("HalfKv", {.kvType = ElementType::f16},
+                            {"gqa", "ragged_head", "gguf_q4_1"})),
+    caseName);
 INSTANTIATE_TEST_SUITE_P(Bfloat16Kv, ModelTest,
                          testing::ValuesIn(cases("Bfloat16Kv",
                                                  {.kvType = ElementType::bf16},
@@ -298,8 +301,9 @@ INSTANTIATE_TEST_SUITE_P(Bfloat16Kv, ModelTest,
 const std::vector<std::string> floatModels = {"gqa", "stored_f16",
                                               "stored_bf16"};
 const std::vector<std::string> gpuModels = {
-    "gqa",       "stored_f16", "stored_bf16", "gguf_q4_1", "gguf_q8_0", "bias",
-    "odd_sizes", "head_dim",   "tied",        "mqa",       "rope_yarn"};
+    "gqa",         "stored_f16", "stored_bf16", "gguf_q4_1",
+    "gguf_q8_0",   "bias",       "odd_sizes",   "head_dim",
+    "ragged_head", "tied",       "mqa",         "rope_yarn"};
 INSTANTIATE_TEST_SUITE_P(
     Emulated, ModelTest,
     testing::ValuesIn(cases("Emulated", {.device = "emulator"}, gpuModels)),

@@ -107,6 +107,13 @@ std::vector<TensorRole> tensorRoles(const ModelConfig &config) {
   return roles;
 }
 
+std::string headDimFault(int64_t headDim) {
+  if (headDim >= 2 && headDim <= 1024 && headDim % 2 == 0)
+    return {};
+  return "is " + std::to_string(headDim) +
+         ", expected an even number from 2 to 1024";
+}
+
 Result<void> checkConfig(const ModelConfig &config, const std::string &path) {
   const Range ranges[] = {
       {"hidden_size", config.hiddenSize, 1 << 20},
@@ -114,7 +121,6 @@ Result<void> checkConfig(const ModelConfig &config, const std::string &path) {
       {"num_hidden_layers", config.numHiddenLayers, 1024},
       {"num_attention_heads", config.numAttentionHeads, 4096},
       {"num_key_value_heads", config.numKeyValueHeads, 4096},
-      {"head_dim", config.headDim, 1024},
       {"vocab_size", config.vocabSize, 1 << 24},
       {"max_position_embeddings", config.maxPositionEmbeddings, 1 << 28},
   };
@@ -128,9 +134,8 @@ Result<void> checkConfig(const ModelConfig &config, const std::string &path) {
                  std::to_string(config.numAttentionHeads) +
                  ", expected a multiple of num_key_value_heads (" +
                  std::to_string(config.numKeyValueHeads) + ")"};
-  if (config.headDim % 2 != 0)
-    return Error{path + ": head_dim is " + std::to_string(config.headDim) +
-                 ", expected an even number"};
+  if (std::string fault = headDimFault(config.headDim); !fault.empty())
+    return Error{path + ": head_dim " + fault};
   if (!(config.rmsNormEps >= 0) || !(config.rmsNormEps < 1))
     return Error{path + ": rms_norm_eps is " +
                  std::to_string(config.rmsNormEps) +

@@ -29,6 +29,10 @@ struct TensorRole {
 /// Every tensor of a model with this config, in the order of the graph.
 std::vector<TensorRole> tensorRoles(const ModelConfig &config);
 
+/// What is wrong with a head's size: found and expected; empty if nothing is.
+/// The caller puts the file and its field in front.
+std::string headDimFault(int64_t headDim);
+
 /// Checks ranges and divisibility of the numbers, so that no product of them
 /// overflows; a message names the field after `path`.
 Result<void> checkConfig(const ModelConfig &config, const std::string &path);

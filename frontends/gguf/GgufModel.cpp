@@ -189,6 +189,12 @@ void readConfig(GgufFields &fields, const GgufParts &parts,
                        "is not a multiple of llama.attention.head_count");
   config.headDim =
       keyLength.value_or(config.hiddenSize / config.numAttentionHeads);
+  // Before a table of that size is made.
+  if (std::string fault = headDimFault(config.headDim); !fault.empty())
+    return fields.fail(
+        keyLength ? "llama.attention.key_length"
+                  : "llama.embedding_length / llama.attention.head_count",
+        fault);
   int64_t valueLength =
       fields.integer("llama.attention.value_length").value_or(config.headDim);
   if (valueLength != config.headDim)

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "frontends/ModelChecks.h"
 #include "frontends/RopeScaling.h"
 #include "frontends/huggingface/ConfigFields.h"
 #include "frontends/huggingface/HuggingFaceModel.h"
@@ -223,9 +224,10 @@ Result<ModelConfig> readHuggingFaceConfig(const nlohmann::json &json,
   if (!fields.error) {
     config.headDim =
         headDim.value_or(config.hiddenSize / config.numAttentionHeads);
-    if (config.headDim > 1024) // before a table of that size is made
-      fields.fail("head_dim", "is " + std::to_string(config.headDim) +
-                                  ", expected at most 1024");
+    // Before a table of that size is made.
+    if (std::string fault = headDimFault(config.headDim); !fault.empty())
+      fields.fail(headDim ? "head_dim" : "hidden_size / num_attention_heads",
+                  fault);
   }
   if (!fields.error)
     readRope(fields, config);

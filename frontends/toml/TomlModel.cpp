@@ -126,9 +126,12 @@ void readArchitecture(TomlFields &fields, Stated &stated) {
                        fields.table.get("hidden_size"));
   config.headDim =
       headDim.value_or(config.hiddenSize / config.numAttentionHeads);
-  if (config.headDim > 1024) // before a table of that size is made
-    return fields.fail("head_dim", "expected at most 1024",
-                       fields.table.get("head_dim"));
+  // Before a table of that size is made.
+  if (std::string fault = headDimFault(config.headDim); !fault.empty())
+    return headDim
+               ? fields.fail("head_dim", fault, fields.table.get("head_dim"))
+               : fields.fail("hidden_size / num_attention_heads", fault,
+                             fields.table.get("hidden_size"));
   readRope(fields, stated);
   fields.finish();
 }

@@ -85,6 +85,9 @@ TEST(GgufBadModel, BadNumbersAreNamed) {
               HasSubstr("tensor 'token_embd.weight' is 40 x 64, expected 40 x "
                         "63"));
   EXPECT_THAT(with("llama.attention.key_length", 17),
+              HasSubstr("llama.attention.key_length: is 17, expected an even "
+                        "number from 2 to 1024"));
+  EXPECT_THAT(with("llama.attention.key_length", 18),
               HasSubstr("llama.attention.value_length: is 16"));
   EXPECT_THAT(with("llama.vocab_size", 41), HasSubstr("llama.vocab_size"));
   EXPECT_THAT(

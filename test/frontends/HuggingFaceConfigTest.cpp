@@ -109,8 +109,12 @@ TEST(HuggingFaceConfig, BadNumbersAreNamed) {
   EXPECT_THAT(messageOf(with("num_attention_heads", -4)),
               HasSubstr("num_attention_heads: is -4"));
   EXPECT_THAT(messageOf(with("head_dim", 1000000000)),
-              HasSubstr("head_dim: is 1000000000, expected at most 1024"));
-  EXPECT_THAT(messageOf(with("head_dim", 15)), HasSubstr("rotary dimension"));
+              HasSubstr("head_dim: is 1000000000, expected an even number "
+                        "from 2 to 1024"));
+  EXPECT_THAT(messageOf(with("head_dim", 15)),
+              HasSubstr("head_dim: is 15, expected an even number"));
+  EXPECT_THAT(messageOf(with("hidden_size", 60)),
+              HasSubstr("hidden_size / num_attention_heads: is 15, expected"));
   EXPECT_THAT(messageOf(with("rms_norm_eps", true)),
               HasSubstr("expected a number, found true"));
   EXPECT_THAT(messageOf(with("tie_word_embeddings", 1)),

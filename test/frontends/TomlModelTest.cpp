@@ -155,9 +155,10 @@ TEST(TomlModel, BadValuesNameTheLine) {
   EXPECT_THAT(messageOf("[model]\nhidden_size = 64\n"),
               HasSubstr("m.toml:1: model.intermediate_size: is missing"));
   EXPECT_THAT(messageOf(architecture + "head_dim = -2\n"),
-              HasSubstr("rotary dimension is -2"));
+              HasSubstr("m.toml:10: model.head_dim: is -2, expected an even "
+                        "number from 2 to 1024"));
   EXPECT_THAT(messageOf(architecture + "head_dim = 1000000\n"),
-              HasSubstr("m.toml:10: model.head_dim: expected at most 1024"));
+              HasSubstr("m.toml:10: model.head_dim: is 1000000, expected"));
   EXPECT_THAT(messageOf(architecture + "[model.rope]\ntheta = nan\n"),
               HasSubstr("m.toml:11: model.rope.theta: expected a number"));
   EXPECT_THAT(messageOf(architecture + "[model.rope]\ntype = \"su\"\n"),

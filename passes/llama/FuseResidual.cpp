@@ -16,15 +16,22 @@ namespace quipu::llama {
 #include "passes/llama/Passes.h.inc"
 
 /// Fuses `add` into the linear of one of its operands. The later operand is
-/// tried first: the earlier one is then the tensor that is added to it.
+/// tried first: the earlier one is then the tensor that is added to it. Why a
+/// linear refuses is said only if all do.
 static void fuseResidual(AddOp add, BucketAttr bucket) {
   llvm::SmallSetVector<LinearOp, 2> linears;
   for (Value operand : {add.getRhs(), add.getLhs()})
     if (auto linear = definition(operand).getDefiningOp<LinearOp>())
       linears.insert(linear);
-  for (LinearOp linear : linears)
-    if (succeeded(growFusion(linear, {add}, bucket)))
+  SmallVector<std::string> refusals;
+  for (LinearOp linear : linears) {
+    std::optional<std::string> refusal = tryToGrowFusion(linear, {add}, bucket);
+    if (!refusal)
       return;
+    refusals.push_back(std::move(*refusal));
+  }
+  for (auto [linear, refusal] : llvm::zip_equal(linears, refusals))
+    LinearOp(linear).emitRemark() << refusal;
 }
 
 namespace {

@@ -130,14 +130,13 @@ static FusionOp wrap(ArrayRef<Operation *> ops, StringRef label) {
   return fusion;
 }
 
-LogicalResult llama::growFusion(LinearOp linear, ArrayRef<Operation *> ops,
-                                BucketAttr bucket) {
+std::optional<std::string> llama::tryToGrowFusion(LinearOp linear,
+                                                  ArrayRef<Operation *> ops,
+                                                  BucketAttr bucket) {
   std::string label = fusionOf(linear) ? fusionOf(linear).getLabel().str()
                                        : fusionLabel(linear);
   auto refuse = [&](StringRef what, const Twine &reason) {
-    linear.emitRemark() << what << " not fused into \"" << label
-                        << "\": " << reason;
-    return failure();
+    return (what + " not fused into \"" + label + "\": " + reason).str();
   };
   StringRef what = ops.front()->getName().getStringRef();
   for (Operation *op : ops)
@@ -163,5 +162,14 @@ LogicalResult llama::growFusion(LinearOp linear, ArrayRef<Operation *> ops,
     op->moveAfter(last);
     last = op;
   }
-  return success();
+  return std::nullopt;
+}
+
+LogicalResult llama::growFusion(LinearOp linear, ArrayRef<Operation *> ops,
+                                BucketAttr bucket) {
+  std::optional<std::string> refusal = tryToGrowFusion(linear, ops, bucket);
+  if (!refusal)
+    return success();
+  linear.emitRemark() << *refusal;
+  return failure();
 }

@@ -13,6 +13,9 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <optional>
+#include <string>
+
 namespace quipu::llama {
 
 /// The bucket that `function` is a clone for, or null.
@@ -21,8 +24,14 @@ BucketAttr bucketOf(mlir::func::FuncOp function);
 /// Whether `op` is already in the group of `linear`.
 bool inGroup(mlir::Operation *op, LinearOp linear);
 
-/// Moves `ops` into the fusion of `linear`, which is made if there is none. On
-/// refusal the graph is unchanged and a remark at the linear says why.
+/// Moves `ops` into the fusion of `linear`, which is made if there is none.
+/// Returns nothing, or why not, with the graph unchanged: for a pass that has
+/// another linear to try.
+std::optional<std::string>
+tryToGrowFusion(LinearOp linear, llvm::ArrayRef<mlir::Operation *> ops,
+                BucketAttr bucket);
+
+/// The same; on refusal a remark at the linear says why.
 llvm::LogicalResult growFusion(LinearOp linear,
                                llvm::ArrayRef<mlir::Operation *> ops,
                                BucketAttr bucket);

@@ -30,6 +30,32 @@ func.func @parallel_blocks(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   return %y : tensor<?x64xf32>
 }
 
+// The later linear cannot take the add, the earlier one can: no remark.
+// CHECK-LABEL: func.func @earlier_linear_takes_it
+// CHECK-NEXT:    %[[P:.*]] = llama.linear %{{.*}}, [@wp]
+// CHECK-NEXT:    llama.fusion "wo"
+// CHECK-NEXT:      %[[O:.*]] = llama.linear %{{.*}}, [@wo]
+// CHECK-NEXT:      llama.add %[[O]], %[[P]]
+func.func @earlier_linear_takes_it(%x: tensor<?x64xf32>)
+    -> (tensor<?x64xf32>, tensor<?x64xf32>) {
+  %o = llama.linear %x, [@wo] : tensor<?x64xf32> -> tensor<?x64xf32>
+  %p = llama.linear %x, [@wp] : tensor<?x64xf32> -> tensor<?x64xf32>
+  %y = llama.add %o, %p : tensor<?x64xf32>
+  return %y, %p : tensor<?x64xf32>, tensor<?x64xf32>
+}
+
+// CHECK-LABEL: func.func @neither_linear_takes_it
+// CHECK-NOT:     llama.fusion
+func.func @neither_linear_takes_it(%x: tensor<?x64xf32>)
+    -> (tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>) {
+  // expected-remark @below {{llama.add not fused into "wo": the result of llama.linear is also read by a func.return}}
+  %o = llama.linear %x, [@wo] : tensor<?x64xf32> -> tensor<?x64xf32>
+  // expected-remark @below {{llama.add not fused into "wp": the result of llama.linear is also read by a func.return}}
+  %p = llama.linear %x, [@wp] : tensor<?x64xf32> -> tensor<?x64xf32>
+  %y = llama.add %o, %p : tensor<?x64xf32>
+  return %y, %o, %p : tensor<?x64xf32>, tensor<?x64xf32>, tensor<?x64xf32>
+}
+
 // CHECK-LABEL: func.func @result_is_read_elsewhere
 // CHECK-NOT:     llama.fusion
 func.func @result_is_read_elsewhere(%x: tensor<?x64xf32>)

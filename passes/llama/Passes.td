@@ -61,6 +61,10 @@ def MergeProjections : LlamaFunctionPass<"llama-merge-projections"> {
     differ. Linears that are already in a fusion, or left to cuBLAS by the bucket,
     are left alone, with a remark.
 
+    Precondition: none; it does most before the fusions, whose linears it leaves.
+    Postcondition: no two linears outside of fusions read one value, but for those
+    left to cuBLAS.
+
     Before:
     ```mlir
     %q = llama.linear %n, [@wq] : tensor<?x576xf32> -> tensor<?x576xf32>
@@ -109,7 +113,8 @@ def FuseSwiglu : LlamaFunctionPass<"llama-fuse-swiglu"> {
     inputs.
 
     Precondition: gate and up are the two results of one linear
-    (llama-merge-projections).
+    (llama-merge-projections); a mul of others stays, with a remark.
+    Postcondition: of a group that was formed, gate and up do not leave it.
 
     Before:
     ```mlir
@@ -133,7 +138,12 @@ def FuseResidual : LlamaFunctionPass<"llama-fuse-residual"> {
   let summary = "group a linear with the add to the residual stream";
   let description = [{
     Moves an add into the group of the linear that computes one of its operands,
-    if nothing else reads that operand.
+    if nothing else reads that operand. Of two linears the later one is tried
+    first.
+
+    Precondition: none; the linear may be in a group, of which it is a result.
+    Postcondition: no add outside of fusions reads a linear's result, unless a
+    remark at the linear says why.
 
     Before:
     ```mlir
@@ -158,7 +168,9 @@ def FuseNorm : LlamaFunctionPass<"llama-fuse-norm"> {
     applied while the kernel prepares its activations and 1 / rms after the dot
     product, so the normed row is never written.
 
-    Precondition: one linear reads the norm (llama-merge-projections).
+    Precondition: one linear, and nothing else, reads the norm
+    (llama-merge-projections). Postcondition: a norm that a linear reads is in
+    that linear's group, or has a remark that says why not.
 
     Before:
     ```mlir
@@ -184,6 +196,9 @@ def FuseArgmax : LlamaFunctionPass<"llama-fuse-argmax"> {
   let description = [{
     Moves an argmax into the group of the linear whose result it reads, if
     nothing else reads it.
+
+    Precondition: none. Postcondition: an argmax of a linear's result is in its
+    group, or the linear has a remark that says why not.
 
     Before:
     ```mlir

@@ -41,8 +41,9 @@ LogicalResult BucketOp::verify() {
   return success();
 }
 
-/// Checks that two buffers that live at one launch share no byte, and that each
-/// argument in the arena is a buffer that lives at its launch.
+/// Checks that two buffers that live at one launch share no byte, that each
+/// argument in the arena is a buffer that lives at its launch, and each output
+/// one that lives at the last.
 static LogicalResult verifyBuffers(BucketOp bucket) {
   auto launches = llvm::to_vector(bucket.getBody().getOps<LaunchOp>());
   SmallVector<SmallVector<BufferOp>> alive(launches.size()); // by launch
@@ -81,6 +82,18 @@ static LogicalResult verifyBuffers(BucketOp bucket) {
                   "argument "
                << i << ", found none at " << arena.getOffset();
     }
+  }
+  for (auto output : bucket.getBody().getOps<OutputOp>()) {
+    auto holds = [&](BufferOp buffer) {
+      return buffer.getOffset() == output.getOffset() &&
+             buffer.getExtent() == Symbol::rows &&
+             buffer.getRowBytes() / 4 >= output.getColumns();
+    };
+    if (alive.empty() || llvm::none_of(alive.back(), holds))
+      return output.emitOpError()
+             << "expected a plan.buffer of rows of " << output.getColumns()
+             << " columns that lives to the end, found none at "
+             << output.getOffset();
   }
   return success();
 }

@@ -48,8 +48,9 @@ def Plan_BucketOp : Plan_Op<"bucket", [Symbol, NoTerminator, SingleBlock,
     For one entry, `logits` or `argmax`, which is among the outputs. Offsets and
     the arena's size are multiples of 64 bytes; `query_tile` is the most tokens
     of a work item, 0 where no launch reads the work list. Where there are
-    buffers, every argument in the arena is one that lives at its launch, and
-    two that live at one launch share no byte.
+    buffers, every argument in the arena is one that lives at its launch, every
+    output one of rows that lives to the end, and two that live at one launch
+    share no byte.
 
     ```mlir
     plan.bucket @decode_logits "decode" entry "logits" max_tokens 1 max_rows 1 arena 198912 {

@@ -45,6 +45,9 @@ public:
   /// Index of this string in `names`.
   size_t oneOf(std::span<const std::string_view> names) const;
 
+  /// Whether there was a problem, here or anywhere in the document.
+  bool failed() const { return problem->has_value(); }
+
   /// Records "PATH: what" unless there was a problem before.
   void fail(const std::string &what) const;
 

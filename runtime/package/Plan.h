@@ -185,6 +185,9 @@ struct Plan {
 /// Bytes of `buffer` that a step of `tokens` tokens and `rows` rows uses.
 int64_t usedBytes(const Buffer &buffer, int64_t tokens, int64_t rows);
 
+/// The greatest value of `symbol` in a step of `bucket`.
+int64_t bound(Grid::Symbol symbol, const Plan &plan, const Bucket &bucket);
+
 /// Most tiles that a launch of `bucket` can have, and so most blocks of use.
 int64_t mostTiles(const Grid &grid, const Bucket &bucket, const Plan &plan);
 

@@ -9,6 +9,9 @@
 #include "test/fuzz/MemoryFile.h"
 #include "tools/commands/emulate/LaunchFile.h"
 
+#include <cstdlib>
+#include <vector>
+
 using namespace quipu;
 
 namespace {

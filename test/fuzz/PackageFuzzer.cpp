@@ -5,33 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/package/PackageFormat.h"
 #include "runtime/package/PackageReader.h"
+#include "test/fuzz/PackageBytes.h"
 
 #include <cstdlib>
-#include <cstring>
 #include <vector>
 
 using namespace quipu;
 
 namespace {
-
-/// One page of blobs, the header, the footer.
-std::vector<std::byte> fileAround(std::span<const std::byte> header) {
-  std::vector<std::byte> file(packagePage);
-  file.insert(file.end(), header.begin(), header.end());
-  PackageFooter footer = {};
-  footer.magic = packageMagic;
-  footer.format = static_cast<uint64_t>(packageFormatVersion);
-  footer.headerOffset = packagePage;
-  footer.headerBytes = header.size();
-  footer.headerChecksum = checksum(header);
-  footer.fileBytes = file.size() + sizeof footer;
-  auto bytes = std::as_bytes(std::span(&footer, 1));
-  footer.footerChecksum = checksum(bytes.first(56));
-  file.insert(file.end(), bytes.begin(), bytes.end());
-  return file;
-}
 
 /// Reads what an accepted package promises to be readable.
 void use(const Package &package) {
@@ -54,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   auto input = std::as_bytes(std::span(data, size));
   if (auto package = readPackage(input, "raw", nullptr))
     use(**package);
-  std::vector<std::byte> file = fileAround(input);
+  std::vector<std::byte> file = test::packageAround(input);
   if (auto package = readPackage(file, "built", nullptr))
     use(**package);
   return 0;

@@ -9,6 +9,7 @@
 #include "runtime/package/PackageReader.h"
 #include "runtime/package/PackageWriter.h"
 #include "runtime/weights/WeightStore.h"
+#include "test/fuzz/PackageBytes.h"
 #include "test/runtime/FakeModel.h"
 
 #include <cstring>
@@ -248,6 +249,23 @@ TEST_F(PackageTest, refusesHeadersThatPointOutside) {
     ASSERT_FALSE(read) << bad.pointer;
     EXPECT_THAT(read.error().message, HasSubstr(bad.message));
   }
+}
+
+// What the fuzzer starts from must get past the versions: after a change of
+// them, write these files again.
+TEST(PackageSeeds, areAccepted) {
+  int count = 0;
+  for (const auto &seed :
+       fs::directory_iterator("test/fuzz/corpus/PackageFuzzer")) {
+    std::ifstream file(seed.path(), std::ios::binary);
+    std::string header((std::istreambuf_iterator<char>(file)), {});
+    auto package = readPackage(
+        test::packageAround(std::as_bytes(std::span(header))), "x", nullptr);
+    ASSERT_TRUE(package) << seed.path() << ": " << package.error().message;
+    EXPECT_FALSE((*package)->plan.buckets[0].buffers.empty()) << seed.path();
+    ++count;
+  }
+  EXPECT_GE(count, 2);
 }
 
 } // namespace

@@ -237,9 +237,9 @@ TEST(PlanProduct, lacksNothing) {
 /// and logits, of one token.
 plan::Plan planWithBuffers() {
   using Symbol = plan::Grid::Symbol;
-  plan::Plan plan = test::fakePackage()->plan;
+  plan::Plan plan = planWithProduct();
   plan.buckets[0].buffers = {{0, Symbol::tokens, 16, 1, 2},
-                             {128, Symbol::tokens, 4, 2, 3},
+                             {128, Symbol::rows, 4, 2, 3},
                              {192, Symbol::rows, 388, 3, 3}};
   return plan;
 }
@@ -284,6 +284,13 @@ const BadPlan badBuffers[] = {
      "launches[2].arguments[0]: expected a buffer that lives at this launch, "
      "found none at 0"},
     {"/buckets/0/launches/3/arguments/3/1", 256, "found none at 256"},
+    {"/buckets/0/buffers/2/extent", "tokens", "found 388 for each of tokens"},
+    {"/buckets/0/buffers/2/row_bytes", 384, "found another"},
+    {"/buckets/0/outputs/0/offset", 256, "found none"},
+    {"/buckets/0/buffers/1/extent", "tokens",
+     "launches[3].arguments[0]: expected 4 bytes for each of rows, found 4 for "
+     "each of tokens"},
+    {"/buckets/0/buffers/1/row_bytes", 3, "found 3 for each of rows"},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, BadBuffers, testing::ValuesIn(badBuffers));

@@ -295,3 +295,47 @@ plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 4 arena 256 {
   plan.launch @project "" [#plan.arena<0>, #plan.param<@w>, #plan.arena<128>] grid <1>
   plan.output "logits" at 128 columns 8
 }
+
+// -----
+
+func.func @project(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> {
+  %y = kernel.matvec "" tokens -> tensor<?x8xf32> {
+    kernel.prologue %x : tensor<?x8xf32>
+    kernel.segment single into result weights(%w : tensor<8x8xf32>) {
+    ^bb0(%v: f32):
+      kernel.yield %v : f32
+    }
+  }
+  return %y : tensor<?x8xf32>
+}
+plan.parameter @w : tensor<8x8xf32>
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 4 arena 256 {
+  plan.buffer at 0 rows by 32 live 0 to 0
+  plan.buffer at 128 rows by 16 live 1 to 1
+  plan.launch @project "" [#plan.input<tokens>, #plan.param<@w>, #plan.arena<0>] grid <1>
+  plan.launch @project "" [#plan.input<tokens>, #plan.param<@w>, #plan.arena<128>] grid <1>
+  // expected-error @below {{expected a plan.buffer of rows of 8 columns that lives to the end, found none at 128}}
+  plan.output "logits" at 128 columns 8
+}
+
+// -----
+
+func.func @project(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> tensor<?x8xf32> {
+  %y = kernel.matvec "" tokens -> tensor<?x8xf32> {
+    kernel.prologue %x : tensor<?x8xf32>
+    kernel.segment single into result weights(%w : tensor<8x8xf32>) {
+    ^bb0(%v: f32):
+      kernel.yield %v : f32
+    }
+  }
+  return %y : tensor<?x8xf32>
+}
+plan.parameter @w : tensor<8x8xf32>
+plan.bucket @b "decode" entry "logits" max_tokens 4 max_rows 4 arena 256 {
+  plan.buffer at 0 rows by 32 live 0 to 0
+  plan.buffer at 128 rows by 32 live 1 to 1
+  plan.launch @project "" [#plan.input<tokens>, #plan.param<@w>, #plan.arena<0>] grid <1>
+  plan.launch @project "" [#plan.input<tokens>, #plan.param<@w>, #plan.arena<128>] grid <1>
+  // expected-error @below {{expected a plan.buffer of rows of 8 columns that lives to the end, found none at 0}}
+  plan.output "logits" at 0 columns 8
+}

@@ -43,6 +43,7 @@ func.func @generated(
     %kv: !llama.kv<1, 64, page 16, f16>) -> (tensor<?x64xf32>, !llama.kv<1, 64, page 16, f16>)
     attributes {llama.bucket = #llama.bucket<prefill, logits, max_tokens = 64, max_rows = 16, device = gpu>} {
   %x = llama.embedding %tokens, @w : tensor<?xi32> -> tensor<?x64xf32>
-  %y = llama.linear %x, [@w] : tensor<?x64xf32> -> tensor<?x64xf32>
+  %r = llama.select_rows %x, %rows : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x64xf32>
+  %y = llama.linear %r, [@w] : tensor<?x64xf32> -> tensor<?x64xf32>
   return %y, %kv : tensor<?x64xf32>, !llama.kv<1, 64, page 16, f16>
 }

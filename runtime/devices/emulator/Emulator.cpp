@@ -249,15 +249,16 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
 
 /// What may have brought an undefined value, as the end of a message.
 static std::string undefinedSource(const Block &block) {
-  const UndefinedLoad &load =
-      block.fromGlobal.op ? block.fromGlobal : block.fromShared;
+  // What shared memory holds came from global memory, where it came at all.
+  bool isGlobal = block.fromGlobal.op;
+  const UndefinedLoad &load = isGlobal ? block.fromGlobal : block.fromShared;
   if (!load.op)
     return "";
-  return "; the block's last load of such bytes: line " +
+  return std::string("; the block's last load of such bytes from ") +
+         (isGlobal ? "global" : "shared") + " memory: line " +
          std::to_string(load.op->line) + ", at " +
-         (block.fromGlobal.op
-              ? block.launch->memory->describe(load.address)
-              : "shared memory + " + std::to_string(load.address));
+         (isGlobal ? block.launch->memory->describe(load.address)
+                   : "shared memory + " + std::to_string(load.address));
 }
 
 void report(Warp &warp, const Op &op, Check check, uint32_t lane,

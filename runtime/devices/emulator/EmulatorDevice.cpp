@@ -205,6 +205,8 @@ void EmulatorDevice::divideArena(const plan::Bucket &bucket, int64_t launch,
                                  const BoundLaunch &bound,
                                  const KernelDims &dims) {
   std::vector<emulator::Region> regions;
+  if (!bucket.buffers.empty() && bound.buffers.empty())
+    regions.push_back({0, 0, "arena"}); // it sees nothing of it
   for (int64_t index : bound.buffers) {
     const plan::Buffer &buffer = bucket.buffers[index];
     auto bytes = uint64_t(usedBytes(buffer, dims.tokens, dims.rows));

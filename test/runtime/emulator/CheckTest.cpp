@@ -113,10 +113,12 @@ TEST(Check, findsUndefinedValuesAtStoresBranchesAndAddresses) {
     run.output("nothing wrote", 128);
     run.output("out", 128);
     run.launch();
-    EXPECT_THAT(run.finding(Check::undefined),
-                testing::AllOf(HasSubstr("that nothing wrote"),
-                               HasSubstr("last load of such bytes: line "),
-                               HasSubstr("buffer 'nothing wrote' + 124")));
+    EXPECT_THAT(
+        run.finding(Check::undefined),
+        testing::AllOf(
+            HasSubstr("that nothing wrote"),
+            HasSubstr("last load of such bytes from global memory: line "),
+            HasSubstr("buffer 'nothing wrote' + 124")));
     run.emulator->setDefined(run.addresses[0], 128, true);
     run.launchClean();
   }

@@ -203,7 +203,8 @@ TEST_F(EmulatorDeviceTest, findsReadsOfCacheThatNothingWrote) {
               HasSubstr("undefined value: the value stored at"));
   EXPECT_THAT(ran.error().message,
               HasSubstr("'arena: layers.0 sums' + 0 in buffer 'arena'"));
-  EXPECT_THAT(ran.error().message, HasSubstr("last load of such bytes: line "));
+  EXPECT_THAT(ran.error().message,
+              HasSubstr("last load of such bytes from global memory: line "));
   EXPECT_THAT(ran.error().message, HasSubstr("buffer 'keys of layer 0' + 8"));
 }
 
@@ -231,6 +232,20 @@ TEST_F(EmulatorDeviceTest, findsStoresBesideWhatALaunchIsGiven) {
   EXPECT_THAT(ran.error().message,
               HasSubstr("0 bytes after the end of 'arena: layers.0 sums' (4 "
                         "bytes) in buffer 'arena'"));
+}
+
+TEST_F(EmulatorDeviceTest, hidesTheArenaFromLaunchesWithoutBuffers) {
+  make();
+  // A plan that was never checked: the buffer lives at no launch.
+  package.plan.buckets[0].buffers[0].first = 1;
+  package.plan.buckets[0].buffers[0].last = 1;
+  auto made = EmulatorDevice::create(
+      package, 0, {std::as_bytes(std::span(&bias, 1))}, {16, 1, 4, 4}, {2});
+  ASSERT_TRUE(made) << made.error().message;
+  device = std::move(*made);
+  auto ran = run({7}, 0);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message, HasSubstr("out-of-bounds access"));
 }
 
 TEST_F(EmulatorDeviceTest, findsStoresBeyondTheArena) {

@@ -10,6 +10,8 @@
 
 #include "kernels/cpu/KernelFunction.h"
 
+#include <algorithm>
+
 namespace quipu::cpu {
 
 /// The running maximum of a softmax before any score; below every score.

@@ -113,7 +113,7 @@ def FuseSwiglu : LlamaFunctionPass<"llama-fuse-swiglu"> {
     inputs.
 
     Precondition: gate and up are the two results of one linear
-    (llama-merge-projections); a mul of others stays, with a remark.
+    (llama-merge-projections); a silu and mul of others stay, with a remark.
     Postcondition: of a group that was formed, gate and up do not leave it.
 
     Before:
@@ -170,7 +170,7 @@ def FuseNorm : LlamaFunctionPass<"llama-fuse-norm"> {
 
     Precondition: one linear, and nothing else, reads the norm
     (llama-merge-projections). Postcondition: a norm that a linear reads is in
-    that linear's group, or has a remark that says why not.
+    that linear's group, or a remark at it or at the linear says why not.
 
     Before:
     ```mlir

@@ -1,6 +1,7 @@
 //===- MemoryPlan.cpp - How much memory a model takes ---------------------===//
 //
-// The same sums that WeightStore and the devices allocate by.
+// The same sums that WeightStore and the devices allocate by, but of a CPU's
+// arena, which is as large as what steps touch of it.
 //
 //===----------------------------------------------------------------------===//
 

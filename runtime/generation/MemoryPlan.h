@@ -14,8 +14,10 @@
 
 namespace quipu {
 
-/// Bytes, by what they are for. `weights` are pages of files, which the system
-/// may drop and read again; the others are anonymous memory, which it may not.
+/// Bytes, by what they are for, while steps ask for one row of logits for each
+/// sequence; more touch more of a CPU's arena. `weights` are pages of files,
+/// which the system may drop and read again; the others are anonymous memory,
+/// which it may not.
 struct MemoryPlan {
   int64_t context = 0; // tokens, for each of `sequences`
   int64_t sequences = 1;

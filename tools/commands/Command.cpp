@@ -170,9 +170,10 @@ int quipu::runApp(CLI::App &app, int argc, char **argv,
     // Help and version are "errors" with status 0.
     return app.exit(error) == 0 ? 0 : 2;
   }
-  // A full disk may show here only. A terminal does not fill: it has been
-  // closed, and nobody misses what was not shown.
-  if (!terminal && (std::fflush(stdout) != 0 || std::ferror(stdout)))
+  // A full disk may show here only. Where a terminal was closed, nobody misses
+  // what it did not show.
+  bool closed = terminal && !isatty(STDOUT_FILENO);
+  if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && !closed)
     return fail(Error{"standard output: cannot be written"});
   return host.status;
 }

@@ -24,6 +24,7 @@ function(quipu_mlir_library name)
   add_dependencies(${name} QuipuGeneratedHeaders ${ARG_GENERATED})
   target_compile_options(${name} PUBLIC -fno-rtti)
   quipu_compile_options(${name})
+  quipu_use_precompiled(${name} QuipuMlirHeaders)
 endfunction()
 
 # quipu_executable(NAME source... DEPENDS library...)
@@ -38,6 +39,18 @@ endfunction()
 # quipu_test(NAME source... DEPENDS library...): one GoogleTest program, run
 # by ctest from the source root so that fixtures have stable paths.
 function(quipu_test name)
+  quipu_test_program(${name} ${ARGN})
+  quipu_use_precompiled(${name} QuipuTestHeaders)
+endfunction()
+
+# quipu_mlir_test(NAME source... DEPENDS library...): the same where a library
+# is one of quipu_mlir_library.
+function(quipu_mlir_test name)
+  quipu_test_program(${name} ${ARGN})
+  quipu_use_precompiled(${name} QuipuMlirTestHeaders)
+endfunction()
+
+function(quipu_test_program name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   quipu_executable(${name} ${ARG_UNPARSED_ARGUMENTS}
                    DEPENDS ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)

@@ -1,12 +1,16 @@
 # The few ways a Quipu folder declares what it builds. Each states its
 # dependencies, so that the link line shows that arrows point one way.
 
-# quipu_library(NAME source... DEPENDS library...): LLVM-free static library.
+# quipu_library(NAME source... [FUZZED] DEPENDS library...): LLVM-free static
+# library. FUZZED: fuzz targets see which of its branches their inputs take.
 function(quipu_library name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "FUZZED" "" "DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
+  if(ARG_FUZZED AND QUIPU_BUILD_FUZZERS)
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
   quipu_compile_options(${name})
 endfunction()
 

@@ -6,6 +6,7 @@
 
 #include "tools/commands/bench/StepCost.h"
 
+#include <cstdint>
 #include <gtest/gtest.h>
 
 namespace quipu {
@@ -82,6 +83,35 @@ TEST(StepCost, asksNothingOfRowsThatNobodyWants) {
   Cost cost = launchCost(plan, head, {0, 8, 0}, 4);
   EXPECT_EQ(cost.bytes(), 0);
   EXPECT_EQ(cost.flops, 0);
+}
+
+TEST(StepCost, endsWhereIntegersDo) {
+  plan::Plan plan = smallPlan();
+  plan.kv.kvHeads = plan.kv.headDim = 1 << 16;
+  plan.parameters[qkv].rows = plan.parameters[qkv].columns = int64_t(1) << 31;
+  StepShape shape = {int64_t(1) << 31, 1 << 20, 1};
+  Cost cost = stepCost(plan, plan.buckets[0], shape, INT32_MAX);
+  EXPECT_EQ(cost.flops, INT64_MAX);
+  // 2^62 elements of Q8_0, 34 bytes for 32 of them.
+  EXPECT_GT(cost.parameterBytes, (int64_t(1) << 62) / 32 * 34);
+  EXPECT_EQ((Cost{INT64_MAX, 1, 0}).bytes(), INT64_MAX);
+}
+
+TEST(StepCost, knowsQueryHeadsOfThePackage) {
+  Package package;
+  package.path = "p";
+  package.plan = smallPlan();
+  EXPECT_EQ(*queryHeads(package), 2); // as KV heads
+  package.model.config = {{"num_attention_heads", 4}};
+  EXPECT_EQ(*queryHeads(package), 4);
+  for (double bad : {0.0, -1.0, 2.5, 1e300, -1e300, 4294967296.0}) {
+    package.model.config = {{"num_attention_heads", bad}};
+    Result<int64_t> heads = queryHeads(package);
+    ASSERT_FALSE(heads) << bad;
+    EXPECT_TRUE(heads.error().message.starts_with(
+        "p: num_attention_heads: expected a whole number from 1 to "))
+        << heads.error().message;
+  }
 }
 
 TEST(StepCost, namesLaunchesWithoutTheirLayer) {

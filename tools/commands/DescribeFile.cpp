@@ -19,8 +19,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <map>
 
 using namespace quipu;
@@ -32,6 +34,17 @@ static double shortest(float value) {
   char digits[32] = {};
   std::to_chars(digits, std::end(digits), value);
   return std::strtod(digits, nullptr);
+}
+
+/// A whole number without a point, another one as shortest(). Those of a
+/// package are any that are finite, also such as no integer or f32 holds.
+static Json describeNumber(double value) {
+  constexpr double mostExact = 9007199254740992; // 2^53
+  if (std::abs(value) <= mostExact && value == std::floor(value))
+    return int64_t(value);
+  if (std::abs(value) > std::numeric_limits<float>::max())
+    return value;
+  return shortest(float(value));
 }
 
 static Json describe(const Model &model, bool tensors) {
@@ -109,8 +122,7 @@ Json quipu::describePackage(const Package &package, bool tensors) {
                {"architecture", package.model.architecture},
                {"parameters", package.model.parameters}};
   for (const auto &[key, value] : package.model.config)
-    json[key] =
-        value == int64_t(value) ? Json(int64_t(value)) : Json(shortest(value));
+    json[key] = describeNumber(value);
   for (size_t i = 0; i < package.targets.size(); ++i)
     json["targets"].push_back(describeTarget(package, i));
   for (const plan::Bucket &bucket : package.plan.buckets)

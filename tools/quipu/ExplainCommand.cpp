@@ -14,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 
 using namespace quipu;
@@ -50,13 +51,6 @@ static const Target &targetOf(const Explanation &explanation) {
   return explanation.package->targets[explanation.target];
 }
 
-static int64_t queryHeads(const Explanation &explanation) {
-  for (const auto &[name, value] : infoOf(explanation).config)
-    if (name == "num_attention_heads")
-      return int64_t(value);
-  return 0;
-}
-
 static Result<size_t> findBucket(const Explanation &explanation,
                                  const ExplainOptions &options) {
   const plan::Plan &plan = explanation.package->plan;
@@ -75,7 +69,7 @@ static Result<size_t> findBucket(const Explanation &explanation,
 }
 
 static std::vector<Line> linesOf(const Explanation &explanation, size_t bucket,
-                                 const StepShape &shape) {
+                                 const StepShape &shape, int64_t heads) {
   const plan::Plan &plan = explanation.package->plan;
   std::vector<Line> lines;
   const std::vector<plan::Launch> &launches = plan.buckets[bucket].launches;
@@ -96,7 +90,7 @@ static std::vector<Line> linesOf(const Explanation &explanation, size_t bucket,
       line = lines.end() - 1;
     }
     line->launches += 1;
-    line->cost += launchCost(plan, launch, shape, queryHeads(explanation));
+    line->cost += launchCost(plan, launch, shape, heads);
     if (explanation.traffic && !launch.product)
       line->traffic += explanation.traffic(plan.buckets[bucket], launch,
                                            shape.first, shape.tokens);
@@ -230,6 +224,20 @@ static void printJson(const Explanation &explanation, size_t bucket,
         2);
 }
 
+/// Says which options of `load` a compiled package leaves without effect.
+static void noteUnusedOptions(const LoadRequest &load) {
+  std::string given;
+  for (auto [option, isGiven] : {std::pair("-O", load.optLevel.has_value()),
+                                 std::pair("--fuse", !load.fuse.empty()),
+                                 std::pair("--kv-type", !load.kvType.empty()),
+                                 std::pair("--gemm", load.gemm != "generated")})
+    if (isGiven)
+      given += (given.empty() ? "" : ", ") + std::string(option);
+  if (!given.empty())
+    std::fprintf(stderr, "%s: without effect: %s has been compiled\n",
+                 given.c_str(), load.model.c_str());
+}
+
 /// `model` is filled with what the explanation refers to.
 static Result<Explanation> makeExplanation(const ExplainOptions &options,
                                            std::optional<Model> &model) {
@@ -241,6 +249,7 @@ static Result<Explanation> makeExplanation(const ExplainOptions &options,
         readPackage(options.load.model);
     if (!read)
       return read.error();
+    noteUnusedOptions(options.load);
     return explainPackage(*read, options.target);
   }
   Result<Model> opened = openModel(options.load.model);
@@ -265,7 +274,17 @@ static Result<void> explain(const ExplainOptions &options) {
   shape.first = options.position;
   shape.tokens = plan.buckets[*bucket].maxTokens;
   shape.rows = 1;
-  std::vector<Line> lines = linesOf(*explanation, *bucket, shape);
+  int64_t most = std::max<int64_t>(0, plan.maxContext - shape.tokens);
+  if (shape.first > most)
+    return Error{"--position: expected at most " + std::to_string(most) +
+                 ", which leaves room for the step's " +
+                 std::to_string(shape.tokens) + " tokens in a context of " +
+                 std::to_string(plan.maxContext) + ", found " +
+                 std::to_string(shape.first)};
+  Result<int64_t> heads = queryHeads(*explanation->package);
+  if (!heads)
+    return heads.error();
+  std::vector<Line> lines = linesOf(*explanation, *bucket, shape, *heads);
   if (options.json)
     printJson(*explanation, *bucket, lines);
   else

@@ -59,14 +59,6 @@ private:
 
 } // namespace
 
-static int64_t configNumber(const Package &package, std::string_view key,
-                            int64_t otherwise) {
-  for (const auto &[name, value] : package.model.config)
-    if (name == key)
-      return static_cast<int64_t>(value);
-  return otherwise;
-}
-
 /// Token ids that look like no text: what they are does not change the time.
 static std::vector<int32_t> promptOf(int64_t tokens, int64_t vocabulary) {
   std::vector<int32_t> prompt(tokens);
@@ -284,8 +276,10 @@ Result<BenchReport> Bench::run() {
         " tokens together (the context), found " + std::to_string(tokens)};
   if (!engine.has(Entry::logits))
     return Error{"the package has no bucket of entry logits"};
-  heads =
-      configNumber(engine.package(), "num_attention_heads", plan.kv.kvHeads);
+  Result<int64_t> queries = queryHeads(engine.package());
+  if (!queries)
+    return queries.error();
+  heads = *queries;
   BenchReport report;
   describe(report);
   Cost token = costOf({traceDecode()[0]});

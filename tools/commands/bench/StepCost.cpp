@@ -1,4 +1,4 @@
-//===- StepCost.cpp - Bytes and operations that a step cannot avoid -------===//
+//===- StepCost.cpp - Bytes and operations of a step ----------------------===//
 //
 // The skeleton says how a launch uses its parameters: matvec and matmul read
 // them whole and multiply by them, rowwise looks up a row a token.
@@ -9,16 +9,55 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
+#include <cstdio>
+#include <initializer_list>
 #include <string_view>
 
 using namespace quipu;
 using plan::Argument;
 
+static int64_t sum(int64_t left, int64_t right) {
+  int64_t result;
+  return __builtin_add_overflow(left, right, &result) ? INT64_MAX : result;
+}
+
+/// Of factors that are not negative.
+static int64_t product(std::initializer_list<int64_t> factors) {
+  int64_t result = 1;
+  bool tooMuch = false;
+  for (int64_t factor : factors) {
+    if (factor == 0)
+      return 0;
+    tooMuch |= __builtin_mul_overflow(result, factor, &result);
+  }
+  return tooMuch ? INT64_MAX : result;
+}
+
 Cost &Cost::operator+=(const Cost &other) {
-  parameterBytes += other.parameterBytes;
-  kvBytes += other.kvBytes;
-  flops += other.flops;
+  parameterBytes = sum(parameterBytes, other.parameterBytes);
+  kvBytes = sum(kvBytes, other.kvBytes);
+  flops = sum(flops, other.flops);
   return *this;
+}
+
+int64_t Cost::bytes() const { return sum(parameterBytes, kvBytes); }
+
+Result<int64_t> quipu::queryHeads(const Package &package) {
+  constexpr double most = INT32_MAX;
+  for (const auto &[name, value] : package.model.config) {
+    if (name != "num_attention_heads")
+      continue;
+    if (value >= 1 && value <= most && value == std::floor(value))
+      return int64_t(value);
+    char found[32];
+    std::snprintf(found, sizeof found, "%g", value);
+    return Error{package.path +
+                 ": num_attention_heads: expected a whole number from 1 to "
+                 "2147483647, found " +
+                 found};
+  }
+  return package.plan.kv.kvHeads;
 }
 
 static bool isMerge(const plan::Kernel &kernel) {
@@ -55,10 +94,11 @@ static int64_t rowsRead(const plan::Parameter &parameter, bool linear,
 static Cost parameterCost(const plan::Parameter &parameter, bool linear,
                           int64_t activations) {
   Cost cost;
-  cost.parameterBytes = rowsRead(parameter, linear, activations) *
-                        rowBytes(parameter.type, parameter.columns);
+  cost.parameterBytes =
+      product({rowsRead(parameter, linear, activations),
+               int64_t(rowBytes(parameter.type, parameter.columns))});
   if (linear && parameter.rows > 1)
-    cost.flops = 2 * parameter.rows * parameter.columns * activations;
+    cost.flops = product({2, parameter.rows, parameter.columns, activations});
   return cost;
 }
 
@@ -67,12 +107,12 @@ static Cost parameterCost(const plan::Parameter &parameter, bool linear,
 static Cost attentionCost(const plan::KvCache &kv, const StepShape &shape,
                           int64_t heads) {
   Cost cost;
-  int64_t positions = shape.first + shape.tokens;
-  cost.kvBytes = positions * 2 * kv.kvHeads * rowBytes(kv.type, kv.headDim);
+  cost.kvBytes = product({sum(shape.first, shape.tokens), 2, kv.kvHeads,
+                          int64_t(rowBytes(kv.type, kv.headDim))});
   // Positions seen by all tokens: first + 1, first + 2, ..., first + tokens.
-  int64_t seen =
-      shape.tokens * shape.first + shape.tokens * (shape.tokens + 1) / 2;
-  cost.flops = 4 * heads * kv.headDim * seen; // q . k and p * v
+  int64_t seen = sum(product({shape.tokens, shape.first}),
+                     product({shape.tokens, sum(shape.tokens, 1)}) / 2);
+  cost.flops = product({4, heads, kv.headDim, seen}); // q . k and p * v
   return cost;
 }
 

@@ -1,5 +1,4 @@
-//===- StepCost.h - Bytes and operations that a step cannot avoid -*- C++
-//-*-===//
+//===- StepCost.h - Bytes and operations of a step --------------*- C++ -*-===//
 //
 // Counts, from the plan alone, what each launch has to read and to compute:
 // what measured times are held against.
@@ -9,7 +8,8 @@
 #ifndef QUIPU_TOOLS_COMMANDS_BENCH_STEPCOST_H
 #define QUIPU_TOOLS_COMMANDS_BENCH_STEPCOST_H
 
-#include "runtime/package/Plan.h"
+#include "base/Result.h"
+#include "runtime/package/Package.h"
 
 #include <cstdint>
 #include <string>
@@ -18,13 +18,14 @@ namespace quipu {
 
 /// What a launch or step takes at least, whatever its kernels look like:
 /// parameters read once, KV positions read once for each token, products of
-/// linear layers and of attention. Activations and writes are not counted.
+/// linear layers and of attention. Activations and writes are not counted. What
+/// a plan from a file may ask for beyond INT64_MAX is INT64_MAX.
 struct Cost {
   int64_t parameterBytes = 0;
   int64_t kvBytes = 0;
   int64_t flops = 0; // a multiplication and an addition are two
 
-  int64_t bytes() const { return parameterBytes + kvBytes; }
+  int64_t bytes() const;
   Cost &operator+=(const Cost &other);
 };
 
@@ -36,9 +37,12 @@ struct StepShape {
   int64_t rows = 1;
 };
 
+/// Query heads of the model of `package`, which its plan does not say; as many
+/// as KV heads where nothing does. The error: a number that cannot be of heads.
+Result<int64_t> queryHeads(const Package &package);
+
 /// Cost of a launch. A merge (a kernel that finishes another's work, by its
-/// name) costs nothing. `heads` is the number of query heads, which a plan does
-/// not say.
+/// name) costs nothing. `heads` is the number of query heads.
 Cost launchCost(const plan::Plan &plan, const plan::Launch &launch,
                 const StepShape &shape, int64_t heads);
 

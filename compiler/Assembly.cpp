@@ -1,12 +1,11 @@
 //===- Assembly.cpp - ptxas beside the rest of a compilation --------------===//
 //
-// A thread for each run waits for a process: nothing of MLIR is shared.
+// A thread for each run waits for a process: nothing of MLIR is shared. It
+// relies on the code of a target staying where it is until finish() is done.
 //
 //===----------------------------------------------------------------------===//
 
 #include "compiler/Assembly.h"
-
-#include "compiler/nvptx/Ptxas.h"
 
 using namespace quipu;
 
@@ -16,21 +15,20 @@ Assembly::Assembly(const CompileOptions &options) : options(options) {
 }
 
 void Assembly::start(const Target &target) {
-  std::optional<std::future<Found>> &run = runs.emplace_back();
-  if (!options.assemble || target.kind() != plan::DeviceKind::gpu)
+  std::optional<std::future<Result<Assembled>>> &run = runs.emplace_back();
+  if (!ptxas || target.kind() != plan::DeviceKind::gpu)
     return;
-  skipped |= !ptxas;
-  if (!ptxas)
+  anyGpu = true;
+  if (!*ptxas)
     return;
   llvm::StringRef ptx(reinterpret_cast<const char *>(target.code.data()),
                       target.code.size());
-  run = std::async(std::launch::async,
-                   [program = *ptxas, ptx, name = target.name]() -> Found {
-                     auto use = assemble(program, ptx, name);
-                     if (!use)
-                       return Error{llvm::toString(use.takeError())};
-                     return std::move(*use);
-                   });
+  auto job = [program = **ptxas, ptx, name = target.name] {
+    return assemble(program, ptx, name);
+  };
+  // Where no thread can start, finish() runs it: a copy, as libstdc++ has moved
+  // from a temporary one by then.
+  run = std::async(std::launch::async | std::launch::deferred, job);
 }
 
 /// Puts `found` into `plan`; returns what spills, "matvec_0 (36 bytes)".
@@ -55,18 +53,21 @@ Result<void> Assembly::finish(Package &package) {
     if (options.warning)
       options.warning(line);
   };
-  if (skipped)
-    warn("code for GPUs was not assembled: " + withoutPtxas.str());
+  if (anyGpu && !*ptxas)
+    warn("code for GPUs was not assembled: " + ptxas->error().message);
   for (size_t target = 0; target < runs.size(); ++target) {
     if (!runs[target])
       continue;
-    Found found = runs[target]->get();
+    const std::string &name = package.targets[target].name;
+    Result<Assembled> found = runs[target]->get();
     if (!found)
       return found.error();
-    std::string spills = record(*found, package.plan, target, runs.size());
+    if (!found->failure.empty())
+      warn("code for " + name + " was not assembled: " + found->failure);
+    std::string spills =
+        record(found->resources, package.plan, target, runs.size());
     if (!spills.empty())
-      warn(package.targets[target].name +
-           ": kernels that spill registers: " + spills);
+      warn(name + ": kernels that spill registers: " + spills);
   }
   return {};
 }

@@ -1,6 +1,8 @@
 //===- Assembly.h - ptxas beside the rest of a compilation ------*- C++ -*-===//
 //
-// Assembles the code of GPU targets while that of the next is generated.
+// Assembles the code of GPU targets while that of the next is generated, so
+// that a fault of it is found when a package is made. Relies on ptxas, which
+// may be missing or too old: then a package is made all the same.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,9 +11,8 @@
 
 #include "base/Result.h"
 #include "compiler/Compile.h"
+#include "compiler/nvptx/Ptxas.h"
 #include "runtime/package/Package.h"
-
-#include "llvm/ADT/StringMap.h"
 
 #include <future>
 #include <optional>
@@ -30,17 +31,16 @@ public:
   /// stay where it is.
   void start(const Target &target);
 
-  /// Waits for all, and puts what kernels take into the plan of `package`. The
-  /// error is the first target's that has one.
+  /// Waits for all, puts what kernels take into the plan of `package`, and
+  /// warns of what was not assembled. The error is the first target's whose
+  /// code has a fault.
   Result<void> finish(Package &package);
 
 private:
-  using Found = Result<llvm::StringMap<plan::Resources>>;
-
   const CompileOptions &options;
-  std::optional<std::string> ptxas;
-  std::vector<std::optional<std::future<Found>>> runs; // by target
-  bool skipped = false; // code for a GPU, as there is no ptxas
+  std::optional<Result<std::string>> ptxas; // its path, where it is asked for
+  std::vector<std::optional<std::future<Result<Assembled>>>> runs; // by target
+  bool anyGpu = false; // there is code for one
 };
 
 } // namespace quipu

@@ -32,11 +32,11 @@ struct CompileOptions {
   /// Receives why something was not fused, one line a remark.
   std::function<void(const std::string &)> remark;
   /// Have ptxas, where it is found, assemble the code for GPUs: a second or
-  /// more for each target. What kernels take goes into the plan; an error of
-  /// ptxas is one of the compilation.
+  /// more for each target. What kernels take goes into the plan; a fault that
+  /// ptxas names in the code is an error of the compilation.
   bool assemble = false;
   /// Receives what `assemble` has to say of a good package, one line each:
-  /// kernels that spill, or why nothing was assembled.
+  /// kernels that spill, or why code was not assembled.
   std::function<void(const std::string &)> warning;
 };
 

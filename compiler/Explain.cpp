@@ -8,7 +8,6 @@
 #include "compiler/Explain.h"
 
 #include "compiler/Compilation.h"
-#include "compiler/nvptx/Ptxas.h"
 #include "dialects/kernel/Tiling.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -101,6 +100,15 @@ const plan::Resources *Explanation::resources(int64_t kernel) const {
   return target < known.size() && known[target] ? &*known[target] : nullptr;
 }
 
+/// Whether any kernel's are known.
+static bool knowsResources(const Explanation &explanation) {
+  auto kernels = int64_t(explanation.package->plan.kernels.size());
+  for (int64_t i = 0; i < kernels; ++i)
+    if (explanation.resources(i))
+      return true;
+  return false;
+}
+
 namespace {
 /// The plan as IR, with what it was made from.
 struct PlannedModel {
@@ -152,6 +160,10 @@ Result<Explanation> quipu::explainModel(const Model &model,
   TargetChoice target = targets->front();
   CompileOptions options = withDevices(asked, *targets);
   options.assemble = true;
+  std::string warnings;
+  options.warning = [&](const std::string &line) {
+    warnings += (warnings.empty() ? "" : "; ") + line;
+  };
 
   Explanation explanation;
   Result<std::shared_ptr<Package>> package = compileModel(model, options);
@@ -182,8 +194,9 @@ Result<Explanation> quipu::explainModel(const Model &model,
                             int64_t tokens) {
     return trafficOf(*planned, package->plan, bucket, launch, position, tokens);
   };
-  if (!findPtxas())
-    explanation.withoutRegisters = withoutPtxas;
+  // Of a kernel that spills, the registers are known.
+  if (!knowsResources(explanation))
+    explanation.withoutRegisters = warnings;
   return explanation;
 }
 
@@ -200,7 +213,9 @@ static Result<size_t> findTarget(const Package &package,
     if (target.kind() == plan::DeviceKind::gpu)
       fallback = i;
   }
-  if (!name.empty() || package.targets.empty())
+  if (package.targets.empty())
+    return Error{package.path + ": targets: expected at least one, found none"};
+  if (!name.empty())
     return Error{package.path + ": --target: expected one of " + known +
                  ", found '" + name + "'"};
   return fallback;
@@ -215,12 +230,10 @@ quipu::explainPackage(std::shared_ptr<const Package> package,
   Explanation explanation;
   explanation.target = *found;
   explanation.package = std::move(package);
-  const Package &read = *explanation.package;
-  bool known = false;
-  for (size_t i = 0; i < read.plan.kernels.size(); ++i)
-    known |= explanation.resources(int64_t(i)) != nullptr;
-  if (!known && read.targets[*found].kind() == plan::DeviceKind::gpu)
+  bool gpu =
+      explanation.package->targets[*found].kind() == plan::DeviceKind::gpu;
+  if (gpu && !knowsResources(explanation))
     explanation.withoutRegisters =
-        "ptxas was not found when the package was compiled";
+        "the code was not assembled when the package was compiled";
   return explanation;
 }

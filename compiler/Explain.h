@@ -1,7 +1,8 @@
 //===- Explain.h - What a model was compiled into ---------------*- C++ -*-===//
 //
 // A compiled package beside what it does not say by itself: which ops each
-// launch came from, the schedules, and what kernels take on a GPU.
+// launch came from, the schedules, and what kernels take on a GPU. It is made
+// from a model, which is compiled for it, or from a package that was.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,6 +20,7 @@
 
 namespace quipu {
 
+/// What explainModel() and explainPackage() found.
 struct Explanation {
   std::shared_ptr<const Package> package;
   size_t target = 0; // of the package, which is explained
@@ -44,12 +46,15 @@ struct Explanation {
 };
 
 /// Compiles `model` for the one target of `options` and explains the result.
+/// `options.warning` is not called: see withoutRegisters. The errors are those
+/// of compileModel(), and another number of targets.
 Result<Explanation> explainModel(const Model &model,
                                  const CompileOptions &options);
 
 /// Explains `package` for its target called `target`; empty stands for its
 /// first one for a GPU, or for a CPU where it has none. What a package does not
-/// keep is left out: ops, schedules, traffic.
+/// keep is left out: ops, schedules, traffic. The error: a target that it
+/// lacks, or none at all.
 Result<Explanation> explainPackage(std::shared_ptr<const Package> package,
                                    const std::string &target);
 

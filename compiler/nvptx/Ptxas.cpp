@@ -7,9 +7,14 @@
 //       0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 //   ptxas info    : Used 40 registers, used 1 barriers, 16 bytes smem
 //
-// and of an error the line of PTX, which leads to its entry:
+// and of a fault of the code the line of PTX, which leads to its entry, or the
+// entry. Other errors are of this ptxas or of the machine, and so is a version
+// or a target that it is too old for:
 //
 //   ptxas /tmp/x.ptx, line 7; error   : Unknown symbol 'x'
+//   ptxas error   : Entry function 'k' uses too much shared data (...)
+//   ptxas fatal   : Value 'sm_90a' is not defined for option 'gpu-name'
+//   ptxas /tmp/x.ptx, line 5; fatal   : Unsupported .version 8.0; ...
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,18 +30,20 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
+#include <optional>
 
 using namespace llvm;
 using namespace quipu;
 
-std::optional<std::string> quipu::findPtxas() {
+Result<std::string> quipu::findPtxas() {
   if (auto found = sys::findProgramByName("ptxas"))
     return *found;
   const char *home = std::getenv("CUDA_HOME");
-  std::string folder = std::string(home ? home : "/usr/local/cuda") + "/bin";
+  std::string folder =
+      std::string(home && *home ? home : "/usr/local/cuda") + "/bin";
   if (auto found = sys::findProgramByName("ptxas", StringRef(folder)))
     return *found;
-  return std::nullopt;
+  return quipu::Error{"ptxas is neither in PATH nor in " + folder};
 }
 
 /// The number before `what` in `line`; 0 where it is not there.
@@ -89,36 +96,72 @@ static StringRef entryAtLine(StringRef ptx, int64_t number) {
   return entry;
 }
 
-/// What the first line that says what is wrong says, and of which entry.
-static std::string describeFailure(StringRef printed, StringRef ptx) {
+namespace {
+/// The first error that ptxas printed.
+struct Complaint {
+  std::string text;    // "kernel 'k': ptxas: Unknown symbol 'x' (line 70)"
+  bool ofCode = false; // and not of this ptxas or of the machine
+};
+} // namespace
+
+/// Whether `ptx` has an entry that `message` names.
+static bool namesEntry(StringRef message, StringRef ptx) {
+  StringRef name = message.split('\'').second.split('\'').first;
+  return !name.empty() && ptx.contains((".entry " + name + "(").str());
+}
+
+static Complaint firstComplaint(StringRef printed, StringRef ptx) {
   Regex error("(line ([0-9]+); *)?(error|fatal) *: *(.*)");
   SmallVector<StringRef> lines, found;
   printed.split(lines, '\n');
   for (StringRef line : lines) {
     if (!error.match(line.rtrim(), &found))
       continue;
-    std::string text = ("ptxas: " + found[4]).str();
+    StringRef message = found[4];
+    std::string text = ("ptxas: " + message).str();
     int64_t number = 0;
     if (found[2].getAsInteger(10, number))
-      return text;
+      return {text, namesEntry(message, ptx) ||
+                        message.starts_with("Unresolved extern")};
     StringRef entry = entryAtLine(ptx, number);
-    return (entry.empty() ? "" : ("kernel '" + entry + "': ").str()) + text +
-           " (line " + std::to_string(number) + ")";
+    bool tooOld = message.starts_with("Unsupported .version") ||
+                  message.starts_with("Unsupported .target");
+    return {(entry.empty() ? "" : ("kernel '" + entry + "': ").str()) + text +
+                " (line " + std::to_string(number) + ")",
+            !tooOld};
   }
-  return "ptxas: it failed without a message";
+  return {"ptxas failed without a message"};
 }
 
-Expected<StringMap<plan::Resources>>
-quipu::assemble(const std::string &ptxas, StringRef ptx, StringRef target) {
-  SmallString<128> source, output;
+/// Writes `text` to a new file at `path`, to which that is set. Returns what
+/// went wrong; there is no file then.
+static std::error_code writeTemporary(StringRef text,
+                                      SmallVectorImpl<char> &path) {
   int descriptor;
   if (auto error =
-          sys::fs::createTemporaryFile("quipu", "ptx", descriptor, source))
-    return createStringError(error, "cannot make a temporary file");
+          sys::fs::createTemporaryFile("quipu", "ptx", descriptor, path))
+    return error;
+  raw_fd_ostream file(descriptor, /*shouldClose=*/true);
+  file << text;
+  file.close();
+  std::error_code error = file.error();
+  file.clear_error(); // else its destructor ends the process
+  if (error)
+    sys::fs::remove(path);
+  return error;
+}
+
+Result<Assembled> quipu::assemble(const std::string &ptxas, StringRef ptx,
+                                  StringRef target) {
+  auto noFile = [](std::error_code error) {
+    return Assembled{{}, "cannot write a temporary file: " + error.message()};
+  };
+  SmallString<128> source, output;
+  if (auto error = writeTemporary(ptx, source))
+    return noFile(error);
   FileRemover removeSource(source);
-  raw_fd_ostream(descriptor, /*shouldClose=*/true) << ptx;
   if (auto error = sys::fs::createTemporaryFile("quipu", "txt", output))
-    return createStringError(error, "cannot make a temporary file");
+    return noFile(error);
   FileRemover removeOutput(output);
 
   std::string architecture = ("-arch=" + target).str();
@@ -130,11 +173,17 @@ quipu::assemble(const std::string &ptxas, StringRef ptx, StringRef target) {
   int status =
       sys::ExecuteAndWait(ptxas, arguments, std::nullopt, redirects,
                           /*SecondsToWait=*/0, /*MemoryLimit=*/0, &message);
+  if (status < 0) // it did not start, or a signal ended it
+    return Assembled{{}, "ptxas: " + message};
   auto text = MemoryBuffer::getFile(output);
-  StringRef printed = text ? (*text)->getBuffer() : StringRef();
-  if (status != 0)
-    return createStringError(target + ": " +
-                             (message.empty() ? describeFailure(printed, ptx)
-                                              : "ptxas: " + message));
-  return readResources(printed);
+  if (!text)
+    return Assembled{
+        {}, "cannot read what ptxas printed: " + text.getError().message()};
+  StringRef printed = (*text)->getBuffer();
+  if (status == 0)
+    return Assembled{readResources(printed), {}};
+  Complaint complaint = firstComplaint(printed, ptx);
+  if (complaint.ofCode)
+    return quipu::Error{(target + ": " + complaint.text).str()};
+  return Assembled{{}, complaint.text};
 }

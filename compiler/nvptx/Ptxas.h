@@ -9,30 +9,35 @@
 #ifndef QUIPU_COMPILER_NVPTX_PTXAS_H
 #define QUIPU_COMPILER_NVPTX_PTXAS_H
 
+#include "base/Result.h"
 #include "runtime/package/Plan.h"
 
 #include "llvm/ADT/StringMap.h"
-#include "llvm/Support/Error.h"
+#include "llvm/ADT/StringRef.h"
 
-#include <optional>
 #include <string>
 
 namespace quipu {
 
 /// Path of ptxas: in PATH, else in $CUDA_HOME/bin, or where CUDA_HOME is not
-/// set in /usr/local/cuda/bin; nothing where there is none.
-std::optional<std::string> findPtxas();
+/// set in /usr/local/cuda/bin. The error says where there is none.
+Result<std::string> findPtxas();
 
-/// Why findPtxas() found nothing, for messages.
-inline constexpr llvm::StringLiteral withoutPtxas =
-    "ptxas is not in PATH, $CUDA_HOME/bin or /usr/local/cuda/bin";
+/// What ptxas found of the code of a target.
+struct Assembled {
+  llvm::StringMap<plan::Resources> resources; // by entry
+  /// Why it was not assembled, in a way that is no fault of the code: a ptxas
+  /// that does not know the target or the version of PTX, or that crashed, no
+  /// room for a file. Empty where it was.
+  std::string failure;
+};
 
 /// Assembles `ptx` for `target` ("sm_80") with the program at `ptxas` and
-/// throws the result away. Returns what each entry takes, by its name. The
-/// error is ptxas's first one, with the target and the entry that it is about:
+/// throws the result away. The error is the first fault that ptxas names in the
+/// code, with the target and the entry that it is about:
 /// "sm_80: kernel 'matvec_0': ptxas: Unknown symbol 'x' (line 70)".
-llvm::Expected<llvm::StringMap<plan::Resources>>
-assemble(const std::string &ptxas, llvm::StringRef ptx, llvm::StringRef target);
+Result<Assembled> assemble(const std::string &ptxas, llvm::StringRef ptx,
+                           llvm::StringRef target);
 
 } // namespace quipu
 

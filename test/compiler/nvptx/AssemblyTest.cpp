@@ -196,15 +196,16 @@ void expectNothingSpilled(const std::string &ptxas, const TargetCode &code,
     text += replaced(batch.entries[i].first.str(), anyName,
                      "k" + std::to_string(i));
   const char *target = targets[batch.target];
-  auto use = assemble(ptxas, text, target);
-  if (!use) {
-    ADD_FAILURE() << target << ": " << llvm::toString(use.takeError());
+  Result<Assembled> use = assemble(ptxas, text, target);
+  if (!use || !use->failure.empty()) {
+    ADD_FAILURE() << target << ": "
+                  << (use ? use->failure : use.error().message);
     return;
   }
   for (size_t i = 0; i < batch.entries.size(); ++i) {
     std::string where = (target + (", " + batch.entries[i].second)).str();
-    auto found = use->find("k" + std::to_string(i));
-    if (found == use->end()) {
+    auto found = use->resources.find("k" + std::to_string(i));
+    if (found == use->resources.end()) {
       ADD_FAILURE() << where << ": ptxas says nothing of it";
       continue;
     }
@@ -217,9 +218,9 @@ void expectNothingSpilled(const std::string &ptxas, const TargetCode &code,
 }
 
 TEST_F(GpuAssembly, NoKernelOfAReadyConfigSpills) {
-  std::optional<std::string> ptxas = findPtxas();
+  Result<std::string> ptxas = findPtxas();
   if (!ptxas)
-    GTEST_SKIP() << withoutPtxas.str();
+    GTEST_SKIP() << ptxas.error().message;
   std::vector<Batch> all = batches(code);
   forEach(all.size(), [&](size_t i) {
     expectNothingSpilled(*ptxas, code[all[i].target], all[i]);

@@ -1,7 +1,8 @@
 //===- BlockMemory.h - Shared memory of kernels by schedule -----*- C++ -*-===//
 //
 // How much shared memory the emitters whose schedules decide it take, so that
-// the table of schedules can see what fits before a kernel is emitted.
+// the table of schedules can see what fits before a kernel is emitted. Relies
+// on the emitters asking for just this: they compute no size of their own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,6 +19,12 @@ namespace quipu::gpu {
 /// f32 between tokens of a matmul's sums: chosen so that the lanes of an mma
 /// store to different banks.
 constexpr int64_t sumStride(int64_t rowTile) { return rowTile + 4; }
+/// Bytes of a matmul tile's sums, in f32.
+constexpr int64_t sumBytes(int64_t rowTile, int64_t tokenTile) {
+  return tokenTile * sumStride(rowTile) * 4;
+}
+/// Bytes of the statistic's sums of a matmul tile, in f32.
+constexpr int64_t statisticBytes(int64_t tokenTile) { return tokenTile * 4; }
 
 /// A block of StagedMatmul.cpp.
 struct StagedMatmulMemory {
@@ -28,18 +35,16 @@ struct StagedMatmulMemory {
   /// Of one stage.
   int64_t weightBytes() const { return rowTile * kTile * bytesEach; }
   int64_t activationBytes() const { return tokenTile * kTile * bytesEach; }
-  int64_t sumBytes() const { return tokenTile * sumStride(rowTile) * 4; }
   /// The stages, whose place the sums take in the end.
   int64_t stageBytes() const {
     return std::max(stages * weightBytes() +
                         std::min<int64_t>(stages, 2) * activationBytes(),
-                    sumBytes());
+                    sumBytes(rowTile, tokenTile));
   }
-  int64_t statisticBytes() const { return tokenTile * 4; }
 
   int64_t bytes() const {
     return int64_t(llvm::alignTo(uint64_t(stageBytes()), 16) +
-                   llvm::alignTo(uint64_t(statisticBytes()), 16));
+                   llvm::alignTo(uint64_t(statisticBytes(tokenTile)), 16));
   }
 };
 

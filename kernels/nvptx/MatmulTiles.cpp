@@ -158,11 +158,11 @@ SmallVector<Value> MatmulTiles::loadWeights(Value row, Type stored, Value k) {
 //===----------------------------------------------------------------------===//
 
 int64_t MatmulTiles::sumsBytes(int64_t splits) const {
-  return splits * schedule.getTokenTile() * stride * 4;
+  return splits * sumBytes(schedule.getRowTile(), schedule.getTokenTile());
 }
 
 int64_t MatmulTiles::statisticsBytes(int64_t splits) const {
-  return splits * schedule.getTokenTile() * 4;
+  return splits * statisticBytes(schedule.getTokenTile());
 }
 
 Value MatmulTiles::sumAt(const TileSums &sums, Value split, Value token,

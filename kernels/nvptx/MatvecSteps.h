@@ -1,6 +1,7 @@
 //===- MatvecSteps.h - How a warp goes through a matvec ---------*- C++ -*-===//
 //
-// What Matvec.cpp emits and MatvecTraffic.cpp counts by.
+// What Matvec.cpp emits and MatvecTraffic.cpp counts by, so that the two agree.
+// Relies on the schedule and the stored types alone.
 //
 //===----------------------------------------------------------------------===//
 

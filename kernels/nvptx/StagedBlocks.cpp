@@ -53,8 +53,9 @@ int64_t StagedBlocks::steps() const {
   return llvm::divideCeil(columns, stepElements);
 }
 
-/// Of a block, up to which a step has room beside the one before: what every
-/// GPU has. Whether more pays where there is more was not measured.
+/// Most shared memory of a block for two slots of all its warps; where two take
+/// more there is one. Every GPU has it; whether more pays on those that have
+/// more was not measured.
 static constexpr int64_t mostStagedBytes = 96 * 1024;
 
 int64_t StagedBlocks::slots() const {

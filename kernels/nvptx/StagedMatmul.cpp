@@ -50,8 +50,7 @@ StagedMatmul::StagedMatmul(MatmulTiles &tiles)
       layout{depth, arithmetic == Arithmetic::f32 ? 4 : 2},
       memory{schedule.getRowTile(), schedule.getTokenTile(), depth, slots,
              layout.bytesEach},
-      products(f, schedule, layout), weightBytes(memory.weightBytes()),
-      activationBytes(memory.activationBytes()) {}
+      products(f, schedule, layout) {}
 
 LogicalResult StagedMatmul::check() {
   auto refuse = [&](const Twine &why) {
@@ -332,7 +331,7 @@ void StagedMatmul::storeSums(const Lines &lines, ValueRange carried) {
 void StagedMatmul::emitTile(const MatmulTile &tile) {
   if (!stages) {
     stages = f.shared(memory.stageBytes());
-    statistics = f.shared(memory.statisticBytes());
+    statistics = f.shared(tiles.statisticsBytes(1));
   }
   products.prepare();
   Lines lines = placeLines(tile);

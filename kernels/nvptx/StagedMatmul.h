@@ -62,12 +62,12 @@ private:
   void storeSums(const Lines &lines, mlir::ValueRange carried);
 
   mlir::Value weightSlot(mlir::Value step) {
-    return f.element(stages, f.modulo(step, slots), weightBytes);
+    return f.element(stages, f.modulo(step, slots), memory.weightBytes());
   }
   mlir::Value activationSlot(mlir::Value step) {
     return f.at(f.element(stages, f.modulo(step, std::min<int64_t>(slots, 2)),
-                          activationBytes),
-                slots * weightBytes);
+                          memory.activationBytes()),
+                slots * memory.weightBytes());
   }
 
   MatmulTiles &tiles;
@@ -78,8 +78,7 @@ private:
   StagedRows layout;
   StagedMatmulMemory memory;
   WarpProducts products;
-  int64_t weightBytes, activationBytes; // of a slot
-  mlir::Value stages;                   // weights, then activations; then sums
+  mlir::Value stages; // weights, then activations; then sums
   mlir::Value statistics;
 };
 

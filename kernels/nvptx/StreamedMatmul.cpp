@@ -39,7 +39,8 @@ using kernel::Arithmetic;
 
 /// Elements of K that the lanes of a row load at once.
 static constexpr int64_t chunkElements = 4 * runElements;
-/// Registers that a thread should have.
+/// Registers that a thread should have: what is left of the 65,536 of a
+/// multiprocessor for each of 12 warps, in whole eights.
 static constexpr int64_t threadRegisters = 168;
 
 namespace {

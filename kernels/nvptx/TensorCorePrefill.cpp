@@ -85,9 +85,7 @@ private:
   int64_t kvTile; // N
   int64_t stages;
   PrefillMemory memory;
-  int64_t pitch;     // bytes of a row in shared memory
-  int64_t tileBytes; // of K or V of a block
-  Value tiles;       // (stages, 2, N) rows of `pitch` bytes
+  Value tiles; // (stages, 2, N) rows of memory.pitch() bytes
 };
 } // namespace
 
@@ -98,8 +96,8 @@ TensorCorePrefill::TensorCorePrefill(KernelFunction &f,
       arithmetic(sizes.stored.isF16() ? Arithmetic::f16 : Arithmetic::bf16),
       kvTile(schedule.getKvTile()),
       stages(std::max<int64_t>(2, schedule.getStages())),
-      memory{kvTile, stages, sizes.rowBytes()}, pitch(memory.pitch()),
-      tileBytes(memory.tileBytes()), tiles(f.shared(memory.bytes())) {}
+      memory{kvTile, stages, sizes.rowBytes()},
+      tiles(f.shared(memory.bytes())) {}
 
 //===----------------------------------------------------------------------===//
 // Loads
@@ -108,7 +106,7 @@ TensorCorePrefill::TensorCorePrefill(KernelFunction &f,
 /// Where K of `block` lies; V follows it.
 Value TensorCorePrefill::slot(Value block) {
   Value index = f.modulo(f.divide(block, kvTile), stages);
-  return f.element(tiles, index, 2 * tileBytes);
+  return f.element(tiles, index, 2 * memory.tileBytes());
 }
 
 /// Starts the copies of positions [block, block + N), if below `limit`, and
@@ -135,11 +133,11 @@ void TensorCorePrefill::stage(const PrefillItem &item, Value block,
             known);
         Value swizzled = swizzle(chunk, f.modulo(row, 8));
         Value place =
-            f.element(f.element(to, row, pitch), swizzled, chunkBytes);
+            f.element(f.element(to, row, memory.pitch()), swizzled, chunkBytes);
         copyAsync(f, place,
                   f.element(f.at(item.kv.keys, from), chunk, chunkBytes),
                   bytes);
-        copyAsync(f, f.at(place, tileBytes),
+        copyAsync(f, f.at(place, memory.tileBytes()),
                   f.element(f.at(item.kv.values, from), chunk, chunkBytes),
                   bytes);
       };
@@ -205,7 +203,7 @@ Value TensorCorePrefill::matrixOffset(int64_t index, int64_t rowBit) {
   Value row = f.add(f.mul(bit(rowBit), 8), inMatrix);
   Value chunk = f.add(bit(1 - rowBit), 2 * index);
   Value swizzled = swizzle(chunk, inMatrix);
-  return f.add(f.mul(row, pitch), f.mul(swizzled, chunkBytes));
+  return f.add(f.mul(row, memory.pitch()), f.mul(swizzled, chunkBytes));
 }
 
 //===----------------------------------------------------------------------===//
@@ -218,7 +216,7 @@ SmallVector<Value> TensorCorePrefill::scores(const Rows &rows, Value keys) {
   for (auto [k, query] : llvm::enumerate(rows.query)) {
     Value from = f.at(keys, matrixOffset(int64_t(k), /*rowBit=*/1));
     for (int64_t n = 0; n < kvTile; n += 16) {
-      SmallVector<Value> key = loadMatrices(f, f.at(from, n * pitch));
+      SmallVector<Value> key = loadMatrices(f, f.at(from, n * memory.pitch()));
       for (int64_t half = 0; half < 2; ++half) {
         Value *sums = &all[(n / mmaColumns + half) * 4];
         llvm::copy(multiply(f, arithmetic, query,
@@ -288,8 +286,8 @@ void TensorCorePrefill::addValues(ValueRange weights, Value values,
     SmallVector<Value> fragment = packPairs(
         f, weights.slice(n / mmaColumns * 4, 8), arithmetic, /*fits=*/true);
     for (int64_t d = 0; d < sizes.headDim; d += 16) {
-      Value from =
-          f.at(f.at(values, matrixOffset(d / 16, /*rowBit=*/0)), n * pitch);
+      Value from = f.at(f.at(values, matrixOffset(d / 16, /*rowBit=*/0)),
+                        n * memory.pitch());
       SmallVector<Value> value = loadMatrices(f, from, /*transposed=*/true);
       for (int64_t half = 0; half < 2; ++half) {
         Value *sums = &state.sums[(d / mmaColumns + half) * 4];
@@ -306,7 +304,7 @@ void TensorCorePrefill::addBlock(const Rows &rows, Value block, State &state) {
   Value keys = slot(block);
   SmallVector<Value> weights = hide(rows, block, scores(rows, keys));
   softmax(weights, state);
-  addValues(weights, f.at(keys, tileBytes), state);
+  addValues(weights, f.at(keys, memory.tileBytes()), state);
 }
 
 //===----------------------------------------------------------------------===//

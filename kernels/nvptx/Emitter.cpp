@@ -59,8 +59,11 @@ LogicalResult quipu::emitGpuKernel(func::FuncOp kernel, const GpuTarget &target,
   auto bytes = entry->getAttrOfType<IntegerAttr>(sharedBytesAttrName);
   if (bytes.getInt() <= limits.sharedPerBlock)
     return success();
-  return skeleton->emitOpError()
-         << "expected at most " << limits.sharedPerBlock
-         << " bytes of shared memory, which a block has on " << target.name
-         << ", found " << bytes.getInt();
+  InFlightDiagnostic error = skeleton->emitOpError()
+                             << "expected at most " << limits.sharedPerBlock
+                             << " bytes of shared memory, which a block has on "
+                             << target.name << ", found " << bytes.getInt();
+  if (isa<kernel::MatvecOp>(skeleton))
+    error.attachNote() << "a smaller row_unroll or fewer threads take less";
+  return error;
 }

@@ -2,7 +2,8 @@
 //
 // A warp streams weight rows with 16 bytes a lane; a block is what shares the
 // prepared activations. What is wanted is the same for all targets, as no
-// measurement sets them apart; their limits take from it.
+// measurement sets them apart; where a schedule decides how much shared memory
+// is taken (BlockMemory.h), their limits take from it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -110,7 +111,7 @@ static GpuSchedule chooseStreamed(Operation *skeleton, Arithmetic arithmetic) {
           .kTile = kTile};
 }
 
-/// Tiles of a staged matmul from the largest, as a warp's share of them.
+/// A square tile for 4 warps, each of which has a quarter of it.
 static void setTile(GpuSchedule &sizes, int64_t tile) {
   sizes.rowTile = sizes.tokenTile = tile;
   sizes.rowUnroll = sizes.tokenUnroll = tile / 2;

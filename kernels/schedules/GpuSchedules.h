@@ -15,9 +15,10 @@
 namespace quipu {
 
 /// The schedule of `skeleton` in a bucket with at most `maxTokens` tokens (or
-/// rows): complete, as no further choice is made for a target. It keeps within
-/// `limits`, with fewer stages or smaller tiles than it would have; where even
-/// the smallest do not fit, emitting it is an error.
+/// rows): complete, as no further choice is made for a target. A staged matmul
+/// and prefill on tensor cores keep within the shared memory of `limits`, with
+/// fewer stages or smaller tiles than they would have; other skeletons take
+/// what they take. What does not fit, even so, is an error when it is emitted.
 kernel::ScheduleAttr chooseGpuSchedule(mlir::Operation *skeleton,
                                        int64_t maxTokens,
                                        const GpuLimits &limits);

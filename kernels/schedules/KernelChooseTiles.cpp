@@ -10,7 +10,9 @@
 #include "kernels/schedules/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/STLExtras.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 
@@ -36,19 +38,35 @@ struct KernelChooseTiles
     : quipu::impl::KernelChooseTilesPassBase<KernelChooseTiles> {
   using KernelChooseTilesPassBase::KernelChooseTilesPassBase;
 
-  /// What GPU schedules have to keep within; nothing for an unknown target.
+  /// What GPU schedules have to keep within; nothing for an option that is
+  /// wrong.
   std::optional<GpuLimits> limits() {
     SmallVector<const GpuTarget *> targets;
     for (const std::string &name : gpuTargets) {
       const GpuTarget *target = findGpuTarget(name);
       if (!target) {
-        getOperation().emitError()
-            << "kernel-choose-tiles: unknown GPU target '" << name << "'";
+        InFlightDiagnostic error = getOperation().emitError()
+                                   << "kernel-choose-tiles: unknown GPU "
+                                      "target '"
+                                   << name << "'; known are ";
+        llvm::interleaveComma(
+            quipu::gpuTargets, error,
+            [&](const GpuTarget &each) { error << each.name; });
         return std::nullopt;
       }
       targets.push_back(target);
     }
-    return leastLimits(targets);
+    GpuLimits least = leastLimits(targets);
+    int64_t bytes = sharedBytes;
+    if (bytes < 0) {
+      getOperation().emitError()
+          << "kernel-choose-tiles: shared-bytes: expected at least 0, found "
+          << bytes;
+      return std::nullopt;
+    }
+    if (bytes > 0)
+      least.sharedPerBlock = std::min(least.sharedPerBlock, bytes);
+    return least;
   }
 
   void runOnOperation() override {

@@ -8,8 +8,10 @@
 
 #include "kernels/schedules/GpuSchedules.h"
 #include "kernels/nvptx/Emitter.h"
+#include "test/kernels/RowCases.h"
 #include "test/kernels/nvptx/GpuMachine.h"
 
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -67,18 +69,21 @@ protected:
   }
 
   /// Bytes of shared memory that the emitted kernel takes with `schedule` on a
-  /// GPU that has `limits`; -1 where it is refused, with `message`.
+  /// GPU that has `limits`; -1 where it is refused, with `message` and `note`.
   int64_t emit(ScheduleAttr schedule, const GpuLimits &limits) {
     GpuTarget target = {"sm_80", "+ptx70", 80, limits};
     kernel::setSchedule(test::skeletonOf(function), schedule);
     OwningOpRef<ModuleOp> emitted = ModuleOp::create(function.getLoc());
+    note.clear();
     ScopedDiagnosticHandler handler(context.get(), [&](Diagnostic &found) {
       message = found.str();
+      for (Diagnostic &each : found.getNotes())
+        note += each.str();
       return success();
     });
     if (failed(emitGpuKernel(function, target, *emitted)))
       return -1;
-    auto entry = emitted->lookupSymbol<func::FuncOp>("k");
+    auto entry = emitted->lookupSymbol<func::FuncOp>(function.getName());
     return entry->getAttrOfType<IntegerAttr>(sharedBytesAttrName).getInt();
   }
 
@@ -86,7 +91,7 @@ protected:
   std::unique_ptr<MLIRContext> context = test::createKernelContext(machine);
   OwningOpRef<ModuleOp> module;
   func::FuncOp function;
-  std::string message;
+  std::string message, note;
 };
 
 GpuLimits withShared(int64_t bytes) {
@@ -162,6 +167,24 @@ TEST_F(GpuSchedules, whatABlockDoesNotHaveIsRefused) {
   EXPECT_EQ(emit(wanted, few), -1);
   EXPECT_THAT(message, HasSubstr("at most 128 threads, which a block has on "
                                  "sm_80, found 256"));
+  EXPECT_EQ(note.find("take less"), std::string::npos); // of a matmul
+}
+
+TEST_F(GpuSchedules, aMatvecThatDoesNotFitSaysWhatTakesLess) {
+  module = parseSourceString<ModuleOp>(
+      test::product("matvec", "!llama.q8_0", 4096, 4096, 1), context.get());
+  ASSERT_TRUE(module);
+  function = test::scheduledKernel(*module, machine, 1);
+  ScheduleAttr chosen = kernel::getSchedule(test::skeletonOf(function));
+  EXPECT_GT(emit(chosen, leastLimits({})), 0) << message;
+  auto unrolled = cast<ScheduleAttr>(parseAttribute(
+      "#kernel.schedule<row_tile = 256, vector = 8, row_unroll = 32, "
+      "threads = 256>",
+      context.get()));
+  EXPECT_EQ(emit(unrolled, leastLimits({})), -1);
+  // 8 warps stage 32 rows of 32 blocks of 34 bytes each.
+  EXPECT_THAT(message, HasSubstr("found " + std::to_string(8 * 32 * 32 * 34)));
+  EXPECT_THAT(note, HasSubstr("smaller row_unroll or fewer threads take less"));
 }
 
 TEST_F(GpuSchedules, eightStagesFitWhereABlockHasMore) {

@@ -21,9 +21,9 @@ namespace quipu {
 /// How a test compiles a model.
 struct Configuration {
   int optLevel = 2;
-  std::optional<ElementType> kvType; // none: what the model's types suggest
-  std::string cpuTarget = "";        // "": the best that this processor runs
-  std::string device = "cpu";        // or "emulator", "cuda"
+  std::optional<ElementType> kvType = {}; // none: as the model's types suggest
+  std::string cpuTarget = ""; // "": the best that this processor runs
+  std::string device = "cpu"; // or "emulator", "cuda"
   int64_t pageSize = 16;
   std::string gemm = "generated"; // or "cublas"
 };

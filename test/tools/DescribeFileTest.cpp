@@ -13,7 +13,7 @@ namespace quipu {
 namespace {
 
 TEST(DescribePackage, printsWhatIntegersAndFloatsDoNotHold) {
-  Package package;
+  Package package{}; // a KvCache has no defaults
   package.model.config = {{"whole", 576},         {"small", float(1e-5)},
                           {"large", 1e300},       {"negative", -1e300},
                           {"beyond_int64", 1e20}, {"half", 2.5}};

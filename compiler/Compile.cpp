@@ -92,7 +92,11 @@ static Result<void> generate(Package &package, ModuleOp emitted,
   std::vector<StringRef> entries = entriesFor(package.plan, kindOf(choice));
   std::vector<int64_t> scratchBytes;
   if (auto *variant = std::get_if<const CpuVariant *>(&choice)) {
+    // The rest of a compilation is short; parts of an image take a thread each.
+    MLIRContext *context = emitted.getContext();
+    context->enableMultithreading();
     auto image = buildCpuImage(emitted, **variant, entries);
+    context->disableMultithreading();
     if (!image)
       return Error{llvm::toString(image.takeError())};
     for (const CpuTarget &known : cpuTargets)

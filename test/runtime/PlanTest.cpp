@@ -43,16 +43,22 @@ struct BadPlan {
   const char *message;
 };
 
+/// Expects `plan`, good as it is, to be refused with `bad` in it.
+void expectRefused(const plan::Plan &plan, const BadPlan &bad) {
+  json written = plan::toJson(plan);
+  json::json_pointer pointer(bad.pointer);
+  ASSERT_TRUE(plan::fromJson(written));
+  ASSERT_TRUE(written.contains(pointer)) << bad.pointer;
+  written[pointer] = bad.value;
+  auto read = plan::fromJson(written);
+  ASSERT_FALSE(read) << bad.pointer;
+  EXPECT_THAT(read.error().message, HasSubstr(bad.message));
+}
+
 class BadPlans : public testing::TestWithParam<BadPlan> {};
 
 TEST_P(BadPlans, areRefused) {
-  json plan = plan::toJson(test::fakePackage()->plan);
-  json::json_pointer pointer(GetParam().pointer);
-  ASSERT_TRUE(plan.contains(pointer)) << GetParam().pointer;
-  plan[pointer] = GetParam().value;
-  auto read = plan::fromJson(plan);
-  ASSERT_FALSE(read) << GetParam().pointer;
-  EXPECT_THAT(read.error().message, HasSubstr(GetParam().message));
+  expectRefused(test::fakePackage()->plan, GetParam());
 }
 
 const BadPlan badPlans[] = {
@@ -139,13 +145,7 @@ TEST(PlanResources, roundTripThroughText) {
 class BadResources : public testing::TestWithParam<BadPlan> {};
 
 TEST_P(BadResources, areRefused) {
-  json plan = plan::toJson(planWithResources());
-  json::json_pointer pointer(GetParam().pointer);
-  ASSERT_TRUE(plan.contains(pointer)) << GetParam().pointer;
-  plan[pointer] = GetParam().value;
-  auto read = plan::fromJson(plan);
-  ASSERT_FALSE(read) << GetParam().pointer;
-  EXPECT_THAT(read.error().message, HasSubstr(GetParam().message));
+  expectRefused(planWithResources(), GetParam());
 }
 
 const BadPlan badResources[] = {
@@ -182,13 +182,7 @@ TEST(PlanProduct, roundTripsThroughText) {
 class BadProducts : public testing::TestWithParam<BadPlan> {};
 
 TEST_P(BadProducts, areRefused) {
-  json plan = plan::toJson(planWithProduct());
-  json::json_pointer pointer(GetParam().pointer);
-  ASSERT_TRUE(plan.contains(pointer)) << GetParam().pointer;
-  plan[pointer] = GetParam().value;
-  auto read = plan::fromJson(plan);
-  ASSERT_FALSE(read) << GetParam().pointer;
-  EXPECT_THAT(read.error().message, HasSubstr(GetParam().message));
+  expectRefused(planWithProduct(), GetParam());
 }
 
 const BadPlan badProducts[] = {
@@ -255,15 +249,7 @@ TEST(PlanBuffers, roundTripThroughText) {
 
 class BadBuffers : public testing::TestWithParam<BadPlan> {};
 
-TEST_P(BadBuffers, areRefused) {
-  json plan = plan::toJson(planWithBuffers());
-  json::json_pointer pointer(GetParam().pointer);
-  ASSERT_TRUE(plan.contains(pointer)) << GetParam().pointer;
-  plan[pointer] = GetParam().value;
-  auto read = plan::fromJson(plan);
-  ASSERT_FALSE(read) << GetParam().pointer;
-  EXPECT_THAT(read.error().message, HasSubstr(GetParam().message));
-}
+TEST_P(BadBuffers, areRefused) { expectRefused(planWithBuffers(), GetParam()); }
 
 const BadPlan badBuffers[] = {
     {"/buckets/0/buffers", 7, "$.buckets[0].buffers: expected an array"},

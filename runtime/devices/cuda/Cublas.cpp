@@ -125,7 +125,7 @@ Result<void> Cublas::resolve(void *library, const std::string &path) {
           missing = symbol;
       };
 #define QUIPU_CUBLAS_FIND(member, symbol, call, ...)                           \
-  find(functions.member, symbol, call);
+  find(functions.member, #symbol, #call);
   QUIPU_CUBLAS_FUNCTIONS(QUIPU_CUBLAS_FIND)
 #undef QUIPU_CUBLAS_FIND
   if (missing)

@@ -41,11 +41,11 @@ inline constexpr int cublasGemmDefault = -1; // cublasGemmAlgo_t
 // clang-format off
 /// X(member, symbol, call as documented, parameters)
 #define QUIPU_CUBLAS_FUNCTIONS(X)                                              \
-  X(create, "cublasCreate_v2", "cublasCreate", CublasHandle *)                 \
-  X(destroy, "cublasDestroy_v2", "cublasDestroy", CublasHandle)                \
-  X(setStream, "cublasSetStream_v2", "cublasSetStream", CublasHandle,          \
+  X(create, cublasCreate_v2, cublasCreate, CublasHandle *)                     \
+  X(destroy, cublasDestroy_v2, cublasDestroy, CublasHandle)                    \
+  X(setStream, cublasSetStream_v2, cublasSetStream, CublasHandle,              \
     StreamHandle)                                                              \
-  X(gemmEx, "cublasGemmEx", "cublasGemmEx", CublasHandle, CublasOperation,     \
+  X(gemmEx, cublasGemmEx, cublasGemmEx, CublasHandle, CublasOperation,         \
     CublasOperation, int, int, int, const void *, const void *, CublasType,    \
     int, const void *, CublasType, int, const void *, void *, CublasType, int, \
     int, int)

@@ -95,7 +95,7 @@ Result<void> Driver::resolve(void *library, const std::string &path) {
     if (!function.address && !missing)
       missing = symbol;
   };
-#define QUIPU_CUDA_FIND(member, symbol, call, ...) find(member, symbol, call);
+#define QUIPU_CUDA_FIND(member, symbol, call, ...) find(member, #symbol, #call);
   QUIPU_CUDA_FUNCTIONS(QUIPU_CUDA_FIND)
 #undef QUIPU_CUDA_FIND
   if (missing)

@@ -84,75 +84,75 @@ inline constexpr int captureThreadLocal = 1; // CU_STREAM_CAPTURE_MODE_...
 // clang-format off
 /// X(member, symbol, call as documented, parameters)
 #define QUIPU_CUDA_FUNCTIONS(X)                                                \
-  X(init, "cuInit", "cuInit", unsigned)                                        \
-  X(driverGetVersion, "cuDriverGetVersion", "cuDriverGetVersion", int *)       \
-  X(deviceGetCount, "cuDeviceGetCount", "cuDeviceGetCount", int *)             \
-  X(deviceGet, "cuDeviceGet", "cuDeviceGet", DeviceHandle *, int)              \
-  X(deviceGetName, "cuDeviceGetName", "cuDeviceGetName", char *, int,          \
+  X(init, cuInit, cuInit, unsigned)                                            \
+  X(driverGetVersion, cuDriverGetVersion, cuDriverGetVersion, int *)           \
+  X(deviceGetCount, cuDeviceGetCount, cuDeviceGetCount, int *)                 \
+  X(deviceGet, cuDeviceGet, cuDeviceGet, DeviceHandle *, int)                  \
+  X(deviceGetName, cuDeviceGetName, cuDeviceGetName, char *, int,              \
     DeviceHandle)                                                              \
-  X(deviceGetAttribute, "cuDeviceGetAttribute", "cuDeviceGetAttribute",        \
+  X(deviceGetAttribute, cuDeviceGetAttribute, cuDeviceGetAttribute,            \
     int *, DeviceAttribute, DeviceHandle)                                      \
-  X(deviceTotalMem, "cuDeviceTotalMem_v2", "cuDeviceTotalMem", size_t *,       \
+  X(deviceTotalMem, cuDeviceTotalMem_v2, cuDeviceTotalMem, size_t *,           \
     DeviceHandle)                                                              \
-  X(primaryCtxRetain, "cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRetain",  \
+  X(primaryCtxRetain, cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain,      \
     ContextHandle *, DeviceHandle)                                             \
-  X(primaryCtxRelease, "cuDevicePrimaryCtxRelease_v2",                         \
-    "cuDevicePrimaryCtxRelease", DeviceHandle)                                 \
-  X(ctxSetCurrent, "cuCtxSetCurrent", "cuCtxSetCurrent", ContextHandle)        \
-  X(memGetInfo, "cuMemGetInfo_v2", "cuMemGetInfo", size_t *, size_t *)         \
-  X(memAlloc, "cuMemAlloc_v2", "cuMemAlloc", DevicePointer *, size_t)          \
-  X(memFree, "cuMemFree_v2", "cuMemFree", DevicePointer)                       \
-  X(memHostAlloc, "cuMemHostAlloc", "cuMemHostAlloc", void **, size_t,         \
+  X(primaryCtxRelease, cuDevicePrimaryCtxRelease_v2,                           \
+    cuDevicePrimaryCtxRelease, DeviceHandle)                                   \
+  X(ctxSetCurrent, cuCtxSetCurrent, cuCtxSetCurrent, ContextHandle)            \
+  X(memGetInfo, cuMemGetInfo_v2, cuMemGetInfo, size_t *, size_t *)             \
+  X(memAlloc, cuMemAlloc_v2, cuMemAlloc, DevicePointer *, size_t)              \
+  X(memFree, cuMemFree_v2, cuMemFree, DevicePointer)                           \
+  X(memHostAlloc, cuMemHostAlloc, cuMemHostAlloc, void **, size_t,             \
     unsigned)                                                                  \
-  X(memFreeHost, "cuMemFreeHost", "cuMemFreeHost", void *)                     \
-  X(memsetAsync, "cuMemsetD8Async", "cuMemsetD8Async", DevicePointer,          \
+  X(memFreeHost, cuMemFreeHost, cuMemFreeHost, void *)                         \
+  X(memsetAsync, cuMemsetD8Async, cuMemsetD8Async, DevicePointer,              \
     unsigned char, size_t, StreamHandle)                                       \
-  X(copyToDeviceAsync, "cuMemcpyHtoDAsync_v2", "cuMemcpyHtoDAsync",            \
+  X(copyToDeviceAsync, cuMemcpyHtoDAsync_v2, cuMemcpyHtoDAsync,                \
     DevicePointer, const void *, size_t, StreamHandle)                         \
-  X(copyToHostAsync, "cuMemcpyDtoHAsync_v2", "cuMemcpyDtoHAsync", void *,      \
+  X(copyToHostAsync, cuMemcpyDtoHAsync_v2, cuMemcpyDtoHAsync, void *,          \
     DevicePointer, size_t, StreamHandle)                                       \
-  X(copyOnDeviceAsync, "cuMemcpyDtoDAsync_v2", "cuMemcpyDtoDAsync",            \
+  X(copyOnDeviceAsync, cuMemcpyDtoDAsync_v2, cuMemcpyDtoDAsync,                \
     DevicePointer, DevicePointer, size_t, StreamHandle)                        \
-  X(streamCreate, "cuStreamCreate", "cuStreamCreate", StreamHandle *,          \
+  X(streamCreate, cuStreamCreate, cuStreamCreate, StreamHandle *,              \
     unsigned)                                                                  \
-  X(streamDestroy, "cuStreamDestroy_v2", "cuStreamDestroy", StreamHandle)      \
-  X(streamSynchronize, "cuStreamSynchronize", "cuStreamSynchronize",           \
+  X(streamDestroy, cuStreamDestroy_v2, cuStreamDestroy, StreamHandle)          \
+  X(streamSynchronize, cuStreamSynchronize, cuStreamSynchronize,               \
     StreamHandle)                                                              \
-  X(streamBeginCapture, "cuStreamBeginCapture_v2", "cuStreamBeginCapture",     \
+  X(streamBeginCapture, cuStreamBeginCapture_v2, cuStreamBeginCapture,         \
     StreamHandle, int)                                                         \
-  X(streamEndCapture, "cuStreamEndCapture", "cuStreamEndCapture",              \
+  X(streamEndCapture, cuStreamEndCapture, cuStreamEndCapture,                  \
     StreamHandle, GraphHandle *)                                               \
-  X(eventCreate, "cuEventCreate", "cuEventCreate", EventHandle *, unsigned)    \
-  X(eventDestroy, "cuEventDestroy_v2", "cuEventDestroy", EventHandle)          \
-  X(eventRecord, "cuEventRecord", "cuEventRecord", EventHandle, StreamHandle)  \
-  X(eventSynchronize, "cuEventSynchronize", "cuEventSynchronize",              \
+  X(eventCreate, cuEventCreate, cuEventCreate, EventHandle *, unsigned)        \
+  X(eventDestroy, cuEventDestroy_v2, cuEventDestroy, EventHandle)              \
+  X(eventRecord, cuEventRecord, cuEventRecord, EventHandle, StreamHandle)      \
+  X(eventSynchronize, cuEventSynchronize, cuEventSynchronize,                  \
     EventHandle)                                                               \
-  X(eventElapsedTime, "cuEventElapsedTime", "cuEventElapsedTime", float *,     \
+  X(eventElapsedTime, cuEventElapsedTime, cuEventElapsedTime, float *,         \
     EventHandle, EventHandle)                                                  \
-  X(graphInstantiate, "cuGraphInstantiateWithFlags", "cuGraphInstantiate",     \
+  X(graphInstantiate, cuGraphInstantiateWithFlags, cuGraphInstantiate,         \
     GraphExecHandle *, GraphHandle, unsigned long long)                        \
-  X(graphLaunch, "cuGraphLaunch", "cuGraphLaunch", GraphExecHandle,            \
+  X(graphLaunch, cuGraphLaunch, cuGraphLaunch, GraphExecHandle,                \
     StreamHandle)                                                              \
-  X(graphDestroy, "cuGraphDestroy", "cuGraphDestroy", GraphHandle)             \
-  X(graphExecDestroy, "cuGraphExecDestroy", "cuGraphExecDestroy",              \
+  X(graphDestroy, cuGraphDestroy, cuGraphDestroy, GraphHandle)                 \
+  X(graphExecDestroy, cuGraphExecDestroy, cuGraphExecDestroy,                  \
     GraphExecHandle)                                                           \
-  X(moduleLoadData, "cuModuleLoadDataEx", "cuModuleLoadDataEx",                \
+  X(moduleLoadData, cuModuleLoadDataEx, cuModuleLoadDataEx,                    \
     ModuleHandle *, const void *, unsigned, JitOption *, void **)              \
-  X(moduleUnload, "cuModuleUnload", "cuModuleUnload", ModuleHandle)            \
-  X(moduleGetFunction, "cuModuleGetFunction", "cuModuleGetFunction",           \
+  X(moduleUnload, cuModuleUnload, cuModuleUnload, ModuleHandle)                \
+  X(moduleGetFunction, cuModuleGetFunction, cuModuleGetFunction,               \
     FunctionHandle *, ModuleHandle, const char *)                              \
-  X(funcGetAttribute, "cuFuncGetAttribute", "cuFuncGetAttribute", int *,       \
+  X(funcGetAttribute, cuFuncGetAttribute, cuFuncGetAttribute, int *,           \
     FunctionAttribute, FunctionHandle)                                         \
-  X(funcSetAttribute, "cuFuncSetAttribute", "cuFuncSetAttribute",              \
+  X(funcSetAttribute, cuFuncSetAttribute, cuFuncSetAttribute,                  \
     FunctionHandle, FunctionAttribute, int)                                    \
-  X(occupancy, "cuOccupancyMaxActiveBlocksPerMultiprocessor",                  \
-    "cuOccupancyMaxActiveBlocksPerMultiprocessor", int *, FunctionHandle, int, \
+  X(occupancy, cuOccupancyMaxActiveBlocksPerMultiprocessor,                    \
+    cuOccupancyMaxActiveBlocksPerMultiprocessor, int *, FunctionHandle, int,   \
     size_t)                                                                    \
-  X(launchKernel, "cuLaunchKernel", "cuLaunchKernel", FunctionHandle,          \
+  X(launchKernel, cuLaunchKernel, cuLaunchKernel, FunctionHandle,              \
     unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,      \
     StreamHandle, void **, void **)                                            \
-  X(getErrorName, "cuGetErrorName", "cuGetErrorName", Status, const char **)   \
-  X(getErrorString, "cuGetErrorString", "cuGetErrorString", Status,            \
+  X(getErrorName, cuGetErrorName, cuGetErrorName, Status, const char **)       \
+  X(getErrorString, cuGetErrorString, cuGetErrorString, Status,                \
     const char **)
 // clang-format on
 

@@ -21,10 +21,10 @@ static int64_t commonAlignment(int64_t left, int64_t right) {
 }
 
 BlockDecoder::BlockDecoder(KernelFunction &f, kernel::DecoderOp decoder,
-                           Value row, Value index)
+                           Value row, Value index, int64_t alignment)
     : f(f), decoder(decoder),
       bytes(blockBytes(*llama::elementType(decoder.getType()))),
-      block(f.element(row, index, bytes)) {}
+      alignment(alignment), block(f.element(row, index, bytes)) {}
 
 int64_t BlockDecoder::size() const {
   return blockElements(
@@ -37,9 +37,9 @@ Value BlockDecoder::inlined(Value value) {
     return known;
   Operation *op = value.getDefiningOp();
   if (auto load = dyn_cast<kernel::BlockLoadOp>(op)) {
-    int64_t alignment = commonAlignment(bytes, int64_t(load.getOffset()));
+    int64_t common = commonAlignment(bytes, int64_t(load.getOffset()));
     map.map(value, f.load(load.getType(), f.at(block, load.getOffset()),
-                          std::min<int64_t>(alignment, 16)));
+                          std::min(common, alignment)));
     return map.lookup(value);
   }
   for (Value operand : op->getOperands())

@@ -19,9 +19,10 @@ namespace quipu::gpu {
 class BlockDecoder {
 public:
   /// Block `index` (i32) of a row of `decoder`'s format at `row`, in global or
-  /// shared memory.
+  /// shared memory; blocks lie at multiples of their size's largest power of
+  /// two, as far as that is at most `alignment`.
   BlockDecoder(KernelFunction &f, kernel::DecoderOp decoder, mlir::Value row,
-               mlir::Value index);
+               mlir::Value index, int64_t alignment = 16);
 
   /// Elements of the block.
   int64_t size() const;
@@ -33,7 +34,7 @@ private:
 
   KernelFunction &f;
   kernel::DecoderOp decoder;
-  int64_t bytes;
+  int64_t bytes, alignment;
   mlir::Value block; // its address
   mlir::IRMapping map;
 };

@@ -26,7 +26,11 @@ constexpr int64_t sumBytes(int64_t rowTile, int64_t tokenTile) {
 /// Bytes of the statistic's sums of a matmul tile, in f32.
 constexpr int64_t statisticBytes(int64_t tokenTile) { return tokenTile * 4; }
 
-/// A block of StagedMatmul.cpp.
+/// Quantized rows of a matmul tile, as they are stored (TileWindows.h): of
+/// schedules that the table has, no more than this.
+constexpr int64_t mostTileWindowBytes = 48 * 1024;
+
+/// A block of StagedMatmul.cpp, but for its quantized rows.
 struct StagedMatmulMemory {
   int64_t rowTile, tokenTile; // of the schedule
   int64_t kTile, stages;      // the same

@@ -72,15 +72,20 @@ void MatmulTiles::forTiles(llvm::function_ref<void(const MatmulTile &)> body) {
 // What a tile reads
 //===----------------------------------------------------------------------===//
 
-Value MatmulTiles::weightRow(const MatmulTile &tile, int64_t member,
-                             Value couple) {
+Value MatmulTiles::weightIndex(const MatmulTile &tile, int64_t member,
+                               Value couple) {
   RowSegment &segment = tile.segment;
   couple = f.add(tile.firstCouple, couple);
   couple = f.minimum(couple, f.i32(int32_t(segment.couples - 1)));
-  Value weight = segment.weight(member);
+  return segment.row(member, couple);
+}
+
+Value MatmulTiles::weightRow(const MatmulTile &tile, int64_t member,
+                             Value couple) {
+  Value weight = tile.segment.weight(member);
   auto type = cast<RankedTensorType>(weight.getType());
   int64_t bytes = rowBytes(*llama::elementType(type.getElementType()), columns);
-  return f.element(f.pointer(weight), segment.row(member, couple), bytes);
+  return f.element(f.pointer(weight), weightIndex(tile, member, couple), bytes);
 }
 
 Value MatmulTiles::activationRow(const MatmulTile &tile, Value token) {

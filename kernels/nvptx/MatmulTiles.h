@@ -60,8 +60,11 @@ public:
   /// Emits the loop over a block's tiles.
   void forTiles(llvm::function_ref<void(const MatmulTile &)> body);
 
-  /// Address of the row of couple firstCouple + `couple`; of the segment's last
-  /// one where there is no such couple.
+  /// Row (i32) of its weight that member `member` of couple firstCouple +
+  /// `couple` is; of the segment's last couple where there is no such one.
+  mlir::Value weightIndex(const MatmulTile &tile, int64_t member,
+                          mlir::Value couple);
+  /// Address of that row.
   mlir::Value weightRow(const MatmulTile &tile, int64_t member,
                         mlir::Value couple);
   /// Address of the activations of token firstToken + `token`; of the last

@@ -9,6 +9,7 @@
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/Matmul.h"
+#include "kernels/nvptx/TileBlocks.h"
 #include "kernels/nvptx/TrafficCount.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -18,9 +19,9 @@ using namespace quipu;
 using namespace quipu::gpu;
 
 namespace {
-/// What the tiles of one segment ask for, each.
+/// What the tiles of one segment ask for, each but for the weights.
 struct TileLoads {
-  SmallVector<int64_t> weights; // bytes, by weight
+  SmallVector<int64_t> weights; // bytes of all row tiles, by weight
   int64_t runs = 0;             // of 8 activations, by all threads
   int64_t columnRuns = 0;       // of 8 column values
   int64_t rows = 0;             // addresses of activations
@@ -40,7 +41,8 @@ static TileLoads streamedLoads(kernel::SegmentOp segment,
   int64_t elements = divided.steps * schedule.getKTile(); // of K, by a warp
   TileLoads loads;
   auto weights = int64_t(segment.getWeights().size());
-  loads.weights.assign(size_t(weights), warps * schedule.getRowUnroll() /
+  loads.weights.assign(size_t(weights), kernel::rowTiles(segment, schedule) *
+                                            warps * schedule.getRowUnroll() /
                                             weights * elements * 2);
   // 4 lanes read 32 elements of each of 8 tokens.
   loads.runs = warps * elements;
@@ -49,19 +51,41 @@ static TileLoads streamedLoads(kernel::SegmentOp segment,
   return loads;
 }
 
+/// Bytes that all row tiles ask for of a weight: of `asked` rows, of which
+/// those past the end are copies of the last couple, of `each` rows.
+static int64_t stagedWeightBytes(Value weight, int64_t asked, int64_t each,
+                                 const TileWindows &windows, int64_t columns,
+                                 int64_t depth) {
+  auto type = cast<RankedTensorType>(weight.getType());
+  ElementType stored = *llama::elementType(type.getElementType());
+  int64_t rows = type.getDimSize(0);
+  if (!isQuantized(stored))
+    return asked * llvm::divideCeil(columns, depth) *
+           storedRowBytes(type.getElementType(), depth);
+  RowWindows window = {stored, columns, windows.stepElements};
+  int64_t bytes = 0;
+  for (int64_t row = 0; row < rows; ++row)
+    bytes += window.copiedBytes(row, rows);
+  for (int64_t i = 1; i <= each; ++i)
+    bytes += (asked - rows) / each * window.copiedBytes(rows - i, rows);
+  return bytes;
+}
+
 /// StagedMatmul.cpp: a block fills shared memory k_tile elements at a time.
 static TileLoads stagedLoads(kernel::SegmentOp segment,
                              kernel::ScheduleAttr schedule, int64_t columns,
                              bool hasStatistic) {
   int64_t depth = schedule.getKTile(), threads = schedule.getThreads();
   int64_t steps = llvm::divideCeil(columns, depth);
-  int64_t rows = kernel::tileCouples(segment, schedule) *
-                 kernel::rowsPerCouple(segment) /
-                 int64_t(segment.getWeights().size());
+  int64_t couples = kernel::rowTiles(segment, schedule) *
+                    kernel::tileCouples(segment, schedule);
+  int64_t each =
+      kernel::rowsPerCouple(segment) / int64_t(segment.getWeights().size());
+  TileWindows windows = tileWindows(segment, schedule, columns);
   TileLoads loads;
   for (Value weight : segment.getWeights())
-    loads.weights.push_back(rows * steps *
-                            storedRowBytes(elementTypeOf(weight), depth));
+    loads.weights.push_back(stagedWeightBytes(weight, couples * each, each,
+                                              windows, columns, depth));
   int64_t together = threads / (depth / runElements); // tokens of a line
   int64_t lines = llvm::divideCeil(schedule.getTokenTile(), together);
   // Threads that have no token in the last line store nothing of it, and LLVM
@@ -77,12 +101,14 @@ static TileLoads stagedLoads(kernel::SegmentOp segment,
   return loads;
 }
 
-/// What the tiles of `segment` read, `tiles` in all.
+/// What the tiles of `segment` read, `rowTiles` for each of `tokenTiles`.
 static void countTiles(TrafficCount &count, kernel::PrologueOp prologue,
                        kernel::SegmentOp segment, const TileLoads &loads,
-                       int64_t tiles, int64_t leading, int64_t columns) {
+                       int64_t rowTiles, int64_t tokenTiles, int64_t leading,
+                       int64_t columns) {
+  int64_t tiles = rowTiles * tokenTiles;
   for (auto [weight, bytes] : llvm::zip(segment.getWeights(), loads.weights))
-    count.load(weight, tiles * bytes,
+    count.load(weight, tokenTiles * bytes,
                cast<RankedTensorType>(weight.getType()).getDimSize(0) *
                    storedRowBytes(elementTypeOf(weight), columns));
   auto bytesOf = [&](Value buffer, int64_t elements) {
@@ -114,7 +140,7 @@ void gpu::countMatmul(TrafficCount &count, kernel::MatmulOp op) {
                           : stagedLoads(segment, schedule, columns,
                                         !prologue.getStatistic().empty());
     int64_t rowTiles = kernel::rowTiles(segment, schedule);
-    countTiles(count, prologue, segment, loads, rowTiles * tokenTiles, leading,
+    countTiles(count, prologue, segment, loads, rowTiles, tokenTiles, leading,
                columns);
     countEpilogueLoads(count, segment, leading * segment.getCouples(), leading);
     countEpilogueStores(count, segment, leading);

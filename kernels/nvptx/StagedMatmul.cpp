@@ -19,23 +19,22 @@
 //
 // (S - 1) * row_tile * k_tile * 2 bytes of weights are in flight for a block.
 // Weights in another type than the products', or with rows that copies of 16
-// bytes do not fit, are decoded by threads into the one slot, between two
-// barriers, before each step's products. The sums take the place of the stages
-// in the end. Floor: 2 * rows * tokens * K operations of the tensor cores.
+// bytes do not fit, are converted by threads into a slot, between two barriers,
+// before each step's products; quantized ones from shared memory
+// (TileBlocks.h). The sums take the place of the stages in the end. Floor: 2 *
+// rows * tokens * K operations of the tensor cores.
 //
 //===----------------------------------------------------------------------===//
 
 #include "kernels/nvptx/StagedMatmul.h"
 
 #include "dialects/llama/StoredTypes.h"
-#include "kernels/nvptx/BlockDecoder.h"
 #include "kernels/nvptx/Matmul.h"
 #include "kernels/nvptx/TensorCore.h"
+#include "kernels/nvptx/TileBlocks.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
-
-#include <optional>
 
 using namespace mlir;
 using namespace quipu;
@@ -61,13 +60,6 @@ LogicalResult StagedMatmul::check() {
   if (f.threads % (depth / runElements) || depth / runElements > warpThreads)
     return refuse("expected k_tile to be at most 256 and to divide among "
                   "threads");
-  for (RowSegment &segment : tiles.segments)
-    for (Value weight : segment.op.getWeights()) {
-      Type type = cast<RankedTensorType>(weight.getType()).getElementType();
-      int64_t block = blockElements(*llama::elementType(type));
-      if (depth % block)
-        return refuse("expected k_tile to be whole blocks of " + Twine(block));
-    }
   return success();
 }
 
@@ -127,7 +119,7 @@ SmallVector<ActivationRun> StagedMatmul::loadActivations(const Lines &lines,
   return runs;
 }
 
-void StagedMatmul::storeRun(ValueRange values, Value slot, Value offset) {
+void StagedMatmul::storeChunk(ValueRange values, Value slot, Value offset) {
   Value at = f.at(slot, offset);
   SmallVector<Value> words(values);
   if (arithmetic != Arithmetic::f32)
@@ -149,9 +141,9 @@ void StagedMatmul::storeActivations(const Lines &lines,
   for (auto [i, values] : llvm::enumerate(mapped)) {
     auto store = [&, i = i, &values = values] {
       for (int64_t chunk = 0; chunk < chunks; ++chunk)
-        storeRun(ArrayRef(values).slice(chunk * layout.chunkElements(),
-                                        layout.chunkElements()),
-                 slot, lines.offsets[i * chunks + chunk]);
+        storeChunk(ArrayRef(values).slice(chunk * layout.chunkElements(),
+                                          layout.chunkElements()),
+                   slot, lines.offsets[i * chunks + chunk]);
     };
     if (lines.lastInside && i + 1 == mapped.size())
       f.when(lines.lastInside, store);
@@ -204,39 +196,29 @@ void StagedMatmul::copyWeights(ArrayRef<Copies> copies, Value step) {
   }
 }
 
-void StagedMatmul::decodeMember(const MatmulTile &tile, int64_t member,
-                                Value step) {
-  Value weight = tile.segment.weight(member);
-  Type stored = cast<RankedTensorType>(weight.getType()).getElementType();
-  kernel::DecoderOp decoder = tile.segment.decoder(member);
-  int64_t each =
-      decoder ? blockElements(*llama::elementType(stored)) : runElements;
-  int64_t pieces = depth / each; // of a row
-  int64_t last = tiles.columns / each - 1;
+void StagedMatmul::storeWeights(Value row, Value run, ValueRange values,
+                                Value slot) {
+  int64_t of = layout.chunkElements(), chunks = runElements / of;
+  for (int64_t chunk = 0; chunk < chunks; ++chunk)
+    storeChunk(values.slice(chunk * of, of), slot,
+               layout.offset(f, row, f.add(f.mul(run, chunks), chunk)));
+}
+
+void StagedMatmul::convertMember(const MatmulTile &tile, int64_t member,
+                                 Value step) {
+  Type stored = cast<RankedTensorType>(tile.segment.weight(member).getType())
+                    .getElementType();
+  int64_t runs = depth / runElements; // of a row
   Value slot = weightSlot(step);
-  f.loop(f.thread(), f.i32(int32_t(tile.couples * pieces)), f.threads,
+  f.loop(f.thread(), f.i32(int32_t(tile.couples * runs)), f.threads,
          [&](Value item) {
-           Value couple = f.divide(item, pieces);
-           Value piece = f.modulo(item, pieces);
-           Value row = tiles.weightRow(tile, member, couple);
-           Value index = f.add(f.mul(step, pieces), piece);
-           Value inTile = f.add(couple, member * tile.couples);
-           std::optional<BlockDecoder> block;
-           SmallVector<Value> values;
-           if (decoder) // blocks past the end meet activations of 0
-             block.emplace(f, decoder, row,
-                           f.minimum(index, f.i32(int32_t(last))));
-           else
-             values = tiles.loadWeights(row, stored, f.mul(index, each));
-           int64_t of = layout.chunkElements(), chunks = each / of;
-           for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-             Value at =
-                 layout.offset(f, inTile, f.add(f.mul(piece, chunks), chunk));
-             if (block)
-               storeRun(block->elements(chunk * of, of), slot, at);
-             else
-               storeRun(ArrayRef(values).slice(chunk * of, of), slot, at);
-           }
+           Value couple = f.divide(item, runs);
+           Value run = f.modulo(item, runs);
+           Value k = f.mul(f.add(f.mul(step, runs), run), runElements);
+           storeWeights(f.add(couple, member * tile.couples), run,
+                        tiles.loadWeights(tiles.weightRow(tile, member, couple),
+                                          stored, k),
+                        slot);
          });
 }
 
@@ -287,12 +269,20 @@ SmallVector<Value> StagedMatmul::emitDecoding(const MatmulTile &tile,
                                               const Lines &lines,
                                               ArrayRef<Value> initial) {
   int64_t sums = products.sums();
+  TileBlocks quantized(tiles, tile);
+  quantized.begin(blocks);
   return f.loop(
       f.i32(0), f.i32(int32_t(steps)), 1, initial,
       [&](Value step, ValueRange values) {
+        quantized.await(step);
         f.barrier(); // the step before has been multiplied
+        Value slot = weightSlot(step);
+        quantized.decode(step, [&](Value row, Value run, ValueRange elements) {
+          storeWeights(row, run, elements, slot);
+        });
         for (int64_t member = 0; member < tile.segment.members; ++member)
-          decodeMember(tile, member, step);
+          if (!tile.segment.decoder(member))
+            convertMember(tile, member, step);
         SmallVector<Value> carried(values);
         storeActivations(lines, loadActivations(lines, step),
                          activationSlot(step),
@@ -331,6 +321,11 @@ void StagedMatmul::storeSums(const Lines &lines, ValueRange carried) {
 void StagedMatmul::emitTile(const MatmulTile &tile) {
   if (!stages) {
     stages = f.shared(memory.stageBytes());
+    int64_t bytes = 0;
+    for (RowSegment &segment : tiles.segments)
+      bytes = std::max(
+          bytes, tileWindows(segment.op, schedule, tiles.columns).bytes());
+    blocks = f.shared(bytes);
     statistics = f.shared(tiles.statisticsBytes(1));
   }
   products.prepare();

@@ -49,9 +49,14 @@ private:
                         mlir::Value slot,
                         llvm::MutableArrayRef<mlir::Value> statistics);
   /// A chunk of f32 values in the type of products, at `offset` of `slot`.
-  void storeRun(mlir::ValueRange values, mlir::Value slot, mlir::Value offset);
+  void storeChunk(mlir::ValueRange values, mlir::Value slot,
+                  mlir::Value offset);
+  /// Run `run` of a step of weights' row `row`.
+  void storeWeights(mlir::Value row, mlir::Value run, mlir::ValueRange values,
+                    mlir::Value slot);
   void copyWeights(llvm::ArrayRef<Copies> copies, mlir::Value step);
-  void decodeMember(const MatmulTile &tile, int64_t member, mlir::Value step);
+  /// Weights of floats that are not copied.
+  void convertMember(const MatmulTile &tile, int64_t member, mlir::Value step);
 
   llvm::SmallVector<mlir::Value>
   emitPipelined(const MatmulTile &tile, const Lines &lines,
@@ -79,6 +84,7 @@ private:
   StagedMatmulMemory memory;
   WarpProducts products;
   mlir::Value stages; // weights, then activations; then sums
+  mlir::Value blocks; // of quantized rows
   mlir::Value statistics;
 };
 

@@ -120,12 +120,13 @@ static void setTile(GpuSchedule &sizes, int64_t tile) {
 
 /// Takes stages, then half a tile at a time from `sizes` until a block has the
 /// shared memory for them.
-static void fitStaged(GpuSchedule &sizes, int64_t bytesEach,
+static void fitStaged(GpuSchedule &sizes, int64_t bytesEach, bool quantized,
                       const GpuLimits &limits) {
   auto fits = [&] {
     gpu::StagedMatmulMemory memory = {sizes.rowTile, sizes.tokenTile,
                                       sizes.kTile, sizes.stages, bytesEach};
-    return memory.bytes() <= limits.sharedPerBlock;
+    int64_t windows = quantized ? gpu::mostTileWindowBytes : 0;
+    return memory.bytes() + windows <= limits.sharedPerBlock;
   };
   while (!fits() && sizes.stages > 2)
     --sizes.stages;
@@ -154,17 +155,11 @@ static GpuSchedule chooseStaged(Operation *skeleton, Arithmetic arithmetic,
                        .tokenUnroll = 32,
                        .arithmetic = arithmetic,
                        .threads = 128,
-                       .kTile =
-                           std::max(128 / bytesEach, largestBlock(skeleton)),
+                       .kTile = 128 / bytesEach,
                        .stages = copies ? 3 : 1};
-  bool longBlocks = sizes.kTile * bytesEach > 128;
-  if (longBlocks)
-    sizes.stages = 1;
   if (maxTokens <= 8) {
     sizes.rowUnroll = 16;
     sizes.tokenTile = sizes.tokenUnroll = 8;
-  } else if (longBlocks && bytesEach == 4) {
-    setTile(sizes, 32);
   } else if (sizes.stages > 1 && bytesEach == 2 &&
              llvm::divideCeil(rows, 128) * llvm::divideCeil(maxTokens, 128) >=
                  96) {
@@ -172,7 +167,7 @@ static GpuSchedule chooseStaged(Operation *skeleton, Arithmetic arithmetic,
     sizes.rowUnroll = 64;
     sizes.threads = 256;
   }
-  fitStaged(sizes, bytesEach, limits);
+  fitStaged(sizes, bytesEach, largestBlock(skeleton) > 1, limits);
   return sizes;
 }
 

@@ -159,6 +159,8 @@ INSTANTIATE_TEST_SUITE_P(Models, TrafficTest,
                                          Case{"f16", "models/stored_f16"},
                                          Case{"bf16", "models/stored_bf16"},
                                          Case{"q8_0", "quantized/q8_0.gguf"},
+                                         Case{"q4_1", "quantized/q4_1.gguf"},
+                                         Case{"q6_k", "quantized/q6_k.gguf"},
                                          Case{"odd_sizes", "models/odd_sizes"},
                                          Case{"unfused", "models/bias", 0}),
                          [](const auto &info) { return info.param.name; });

@@ -120,10 +120,10 @@ std::string test::gated(const std::string &skeleton, int64_t n) {
 }
 
 std::string test::gatedQuantized(const std::string &skeleton,
-                                 const std::string &type, int64_t n,
-                                 int64_t k) {
-  std::string stored = "!llama." + type;
-  return gatedOf(skeleton, n, k, stored, stored, "@" + type + ", @" + type);
+                                 const std::string &gate, const std::string &up,
+                                 int64_t n, int64_t k) {
+  return gatedOf(skeleton, n, k, "!llama." + gate, "!llama." + up,
+                 "@" + gate + ", @" + up);
 }
 
 std::string test::largest(const std::string &skeleton, int64_t n) {

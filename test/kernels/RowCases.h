@@ -30,9 +30,9 @@ std::string attentionInputs(const std::string &skeleton,
 
 /// SwiGLU: two weights of different types in one couple.
 std::string gated(const std::string &skeleton, int64_t n);
-/// The same of K = `k` and two weights of the quantized type `type` ("q6_k").
-std::string gatedQuantized(const std::string &skeleton, const std::string &type,
-                           int64_t n, int64_t k);
+/// The same of K = `k` and weights of two quantized types ("q6_k").
+std::string gatedQuantized(const std::string &skeleton, const std::string &gate,
+                           const std::string &up, int64_t n, int64_t k);
 
 /// The index of the largest of n sums, elements added.
 std::string largest(const std::string &skeleton, int64_t n);

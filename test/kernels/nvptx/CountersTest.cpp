@@ -87,16 +87,18 @@ TEST(GpuCounters, MatvecReadsWholeSectorsOnce) {
       }
 }
 
-// Whatever the size of a block, where rows are whole sectors.
+/// Rows of whole sectors, of quantized types with blocks of all sizes.
+struct QuantizedRow {
+  const char *type;
+  int64_t k, bytes;
+} quantizedRows[] = {{"q8_0", 512, 544},   {"q4_0", 1536, 864},
+                     {"q4_1", 512, 320},   {"q5_0", 512, 352},
+                     {"q5_1", 2048, 1536}, {"q2_k", 2048, 672},
+                     {"q3_k", 4096, 1760}, {"q4_k", 512, 288},
+                     {"q5_k", 512, 352},   {"q6_k", 4096, 3360}};
+
 TEST(GpuCounters, MatvecReadsWholeSectorsOfQuantizedRowsOnce) {
-  const struct {
-    const char *type;
-    int64_t k, rowBytes;
-  } rows[] = {{"q8_0", 512, 544},   {"q4_0", 1536, 864},  {"q4_1", 512, 320},
-              {"q5_0", 512, 352},   {"q5_1", 2048, 1536}, {"q2_k", 2048, 672},
-              {"q3_k", 4096, 1760}, {"q4_k", 512, 288},   {"q5_k", 512, 352},
-              {"q6_k", 4096, 3360}};
-  for (auto [type, k, rowBytes] : rows) {
+  for (auto [type, k, rowBytes] : quantizedRows) {
     Product each = {"matvec", std::string("!llama.") + type, 16, k, 1};
     Traffic weights = count(each).weightLoads();
     EXPECT_EQ(weights.sectors * 32, 16 * rowBytes)
@@ -168,6 +170,21 @@ TEST(GpuCounters, StagedMatmulWastesNoSectorOnWhatIsLeftOver) {
         EXPECT_EQ(weights.efficiency(), 1.0) << testing::PrintToString(each);
         EXPECT_EQ(weights.uniqueBytes, each.weightBytes());
       }
+}
+
+// A step of K that ends inside a sector has the next one ask for it again.
+TEST(GpuCounters, StagedMatmulReadsWholeSectorsOfQuantizedRows) {
+  for (auto [type, k, rowBytes] : quantizedRows)
+    for (int64_t t : {5, 70}) {
+      Product each = {"matmul", std::string("!llama.") + type, 64, k, t};
+      int64_t passes = llvm::divideCeil(t, sizesOf(each).tokenTile);
+      Traffic weights = count(each).weightLoads();
+      EXPECT_EQ(weights.efficiency(), 1.0) << testing::PrintToString(each);
+      EXPECT_EQ(weights.uniqueBytes, 64 * rowBytes);
+      EXPECT_GE(weights.bytes, passes * 64 * rowBytes);
+      EXPECT_LE(weights.bytes, passes * 64 * rowBytes * 6 / 5)
+          << testing::PrintToString(each);
+    }
 }
 
 //===----------------------------------------------------------------------===//

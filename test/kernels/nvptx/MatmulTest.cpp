@@ -179,6 +179,39 @@ TEST(GpuMatmul, ZipHoldsOneOutputOfEachWeight) {
           << n << " " << t;
 }
 
+// A row of an odd number of blocks need not begin with a sector or a word, nor
+// a step of K; the last row ends where the tensor does.
+TEST(GpuMatmul, ReadsQuantizedRowsThatBeginAnywhere) {
+  for (std::string type : storedTypes) {
+    if (type[0] != '!')
+      continue;
+    int64_t block = type.ends_with("_k") ? 256 : 32;
+    for (int64_t blocks : {1, 5, 11})
+      for (auto [n, t] : {std::pair(1, 3), {37, 5}, {70, 70}})
+        EXPECT_LT(error({product("matmul", type, n, blocks * block, t),
+                         t,
+                         0,
+                         {},
+                         0,
+                         3}),
+                  coarse)
+            << type << " " << n << "x" << blocks * block << " " << t;
+  }
+}
+
+TEST(GpuMatmul, ZipReadsTwoQuantizedTypes) {
+  for (auto [gate, up] : {std::pair("q4_k", "q6_k"),
+                          {"q3_k", "q4_0"},
+                          {"q5_1", "q5_1"},
+                          {"q6_k", "q6_k"}})
+    for (auto [n, k] : {std::pair(33, 256), {70, 768}})
+      for (int64_t t : {6, 40})
+        EXPECT_LT(
+            error({gatedQuantized("matmul", gate, up, n, k), t, 0, {}, 0, 3}),
+            coarse)
+            << gate << " " << up << " " << n << "x" << k << " " << t;
+}
+
 TEST(GpuMatmul, ArgmaxMergesTiles) {
   for (int64_t n : {3, 64, 1000})
     for (int64_t t : {3, 18})

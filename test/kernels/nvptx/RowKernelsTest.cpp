@@ -48,7 +48,7 @@ TEST(GpuRowKernels, MatvecStagesQuantizedRows) {
 
 // Two rows to a warp, of which a block has no room for a second step.
 TEST(GpuRowKernels, MatvecStagesWhatIsTooMuchForTwoSlots) {
-  EXPECT_LT(error({gatedQuantized("matvec", "q6_k", 5, 16384)}), 1e-5);
+  EXPECT_LT(error({gatedQuantized("matvec", "q6_k", "q6_k", 5, 16384)}), 1e-5);
 }
 
 TEST(GpuRowKernels, MatvecRotatesIntoResultAndCache) {

@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "kernels/schedules/GpuSchedules.h"
+#include "kernels/nvptx/BlockMemory.h"
 #include "kernels/nvptx/Emitter.h"
+#include "kernels/nvptx/TileWindows.h"
 #include "test/kernels/RowCases.h"
 #include "test/kernels/nvptx/GpuMachine.h"
 
@@ -185,6 +187,21 @@ TEST_F(GpuSchedules, aMatvecThatDoesNotFitSaysWhatTakesLess) {
   // 8 warps stage 32 rows of 32 blocks of 34 bytes each.
   EXPECT_THAT(message, HasSubstr("found " + std::to_string(8 * 32 * 32 * 34)));
   EXPECT_THAT(note, HasSubstr("smaller row_unroll or fewer threads take less"));
+}
+
+TEST_F(GpuSchedules, quantizedRowsTakeNoMoreThanIsReckonedWith) {
+  for (ElementType type :
+       {ElementType::q8_0, ElementType::q4_0, ElementType::q4_1,
+        ElementType::q5_0, ElementType::q5_1, ElementType::q2_k,
+        ElementType::q3_k, ElementType::q4_k, ElementType::q5_k,
+        ElementType::q6_k})
+    for (int64_t blocks : {1, 2, 9, 64, 448})
+      for (int64_t depth : {32, 64}) {
+        int64_t columns = blocks * blockElements(type);
+        gpu::TileWindows windows(type, /*couples=*/64, columns, depth);
+        EXPECT_LE(windows.bytes(), gpu::mostTileWindowBytes)
+            << name(type) << " " << columns << " " << depth;
+      }
 }
 
 TEST_F(GpuSchedules, eightStagesFitWhereABlockHasMore) {

@@ -1,0 +1,93 @@
+//===- TileWindows.cpp - Quantized rows of a matmul's tile ----------------===//
+//
+// Sizes of windows follow from where rows and steps can begin in a sector:
+// multiples of what divides a sector, a row and a step.
+//
+//===----------------------------------------------------------------------===//
+
+#include "kernels/nvptx/TileWindows.h"
+
+#include "kernels/nvptx/BlockMemory.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <numeric>
+
+using namespace quipu;
+using namespace quipu::gpu;
+
+static int64_t wholeSectors(int64_t bytes) {
+  return int64_t(
+      llvm::alignTo(uint64_t(bytes), uint64_t(RowWindows::sectorBytes)));
+}
+
+int64_t RowWindows::stepBytes() const {
+  return quipu::rowBytes(type, std::min(stepElements, columns));
+}
+
+int64_t RowWindows::steps() const {
+  return llvm::divideCeil(columns, stepElements);
+}
+
+/// All steps of all rows begin at multiples of this in a sector.
+static int64_t granule(const RowWindows &windows) {
+  int64_t ofRows = std::gcd(RowWindows::sectorBytes, windows.rowBytes());
+  return windows.steps() > 1 ? std::gcd(ofRows, windows.stepBytes()) : ofRows;
+}
+
+bool RowWindows::areExact() const { return granule(*this) == sectorBytes; }
+
+int64_t RowWindows::bytes() const {
+  return wholeSectors(sectorBytes - granule(*this) + stepBytes());
+}
+
+int64_t RowWindows::copiedBytes(int64_t row, int64_t rows) const {
+  int64_t behind = std::min(rows - 1 - row, reachedRows) * rowBytes();
+  int64_t bytes = 0;
+  for (int64_t step = 0; step < steps(); ++step) {
+    int64_t from = step * stepBytes();
+    int64_t to = std::min(from + stepBytes(), rowBytes());
+    int64_t inSector = (row * rowBytes() + from) % sectorBytes;
+    bytes += std::min(wholeSectors(inSector + to - from),
+                      inSector + rowBytes() - from + behind);
+  }
+  return bytes;
+}
+
+TileWindows::TileWindows(llvm::ArrayRef<ElementType> types, int64_t couples,
+                         int64_t columns, int64_t depth)
+    : couples(couples) {
+  stepElements = depth;
+  for (ElementType type : types)
+    stepElements = std::max(stepElements, blockElements(type));
+  place(types, columns);
+  auto areExact = [](const Group &group) { return group.windows.areExact(); };
+  while (!llvm::all_of(groups, areExact) && stepElements < columns) {
+    TileWindows longer = *this;
+    longer.stepElements *= 2;
+    longer.place(types, columns);
+    if (longer.slotBytes > mostTileWindowBytes / 2)
+      break;
+    *this = std::move(longer);
+  }
+}
+
+void TileWindows::place(llvm::ArrayRef<ElementType> types, int64_t columns) {
+  groups.clear();
+  slotBytes = 0;
+  for (auto [member, type] : llvm::enumerate(types)) {
+    if (!isQuantized(type))
+      continue;
+    if (member > 0 && type == types[member - 1])
+      ++groups.back().members;
+    else
+      groups.push_back(
+          {{type, columns, stepElements}, int64_t(member), 1, slotBytes});
+    slotBytes += couples * groups.back().windows.pitch();
+  }
+  slotBytes = int64_t(llvm::alignTo(uint64_t(slotBytes), 16));
+}
+
+int64_t TileWindows::steps() const {
+  return groups.empty() ? 0 : groups.front().windows.steps();
+}

@@ -9,6 +9,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace quipu;
 
@@ -338,4 +340,22 @@ void CodeBuilder::when(Value condition, llvm::function_ref<void()> then,
     return;
   b.setInsertionPointToStart(&ifOp.getElseRegion().front());
   otherwise();
+}
+
+SmallVector<Value>
+CodeBuilder::dispatch(Value index, int64_t cases, ValueRange like,
+                      llvm::function_ref<SmallVector<Value>(int64_t)> body) {
+  SmallVector<int64_t> numbers(cases - 1); // the last is the default
+  std::iota(numbers.begin(), numbers.end(), 0);
+  Value number = arith::IndexCastOp::create(b, b.getIndexType(), index);
+  auto choice = scf::IndexSwitchOp::create(b, TypeRange(like), number, numbers,
+                                           unsigned(numbers.size()));
+  OpBuilder::InsertionGuard guard(b);
+  for (int64_t i = 0; i < cases; ++i) {
+    Region &region =
+        i + 1 == cases ? choice.getDefaultRegion() : choice.getCaseRegions()[i];
+    b.setInsertionPointToStart(&region.emplaceBlock());
+    scf::YieldOp::create(b, body(i));
+  }
+  return SmallVector<Value>(choice.getResults());
 }

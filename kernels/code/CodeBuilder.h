@@ -108,6 +108,11 @@ public:
            body);
   void when(Value condition, llvm::function_ref<void()> then,
             llvm::function_ref<void()> otherwise = nullptr);
+  /// Runs what `body` makes for the case that `index`, below `cases`, is at run
+  /// time; the results are of the types of `like`.
+  llvm::SmallVector<Value>
+  dispatch(Value index, int64_t cases, mlir::ValueRange like,
+           llvm::function_ref<llvm::SmallVector<Value>(int64_t)> body);
 };
 
 } // namespace quipu

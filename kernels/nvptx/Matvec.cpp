@@ -67,6 +67,8 @@ private:
                                   ValueRange sums);
   SmallVector<Value> addProducts(ArrayRef<WeightRow> rows, Value at,
                                  int64_t count, ValueRange sums);
+  SmallVector<Value> addPart(ArrayRef<WeightRow> rows, Value at, int64_t count,
+                             int64_t from, int64_t to, ValueRange sums);
   StagedBlocks stagedBlocks(RowSegment &segment);
   MatvecSteps steps(RowSegment &segment) {
     return MatvecSteps(segment.op, schedule, activations.columns);
@@ -170,25 +172,41 @@ SmallVector<Value> WeightElements::load(int64_t first, int64_t count) {
 }
 
 /// `sums` (one a row, then the statistic's) with the `count` elements of K from
-/// `at` on, 16 at a time so that no more are held.
+/// `at` on. The parts of a long block take turns in a loop, so that an
+/// assembler that moves loads ahead holds one part's, and not all.
 SmallVector<Value> MatvecEmitter::addProducts(ArrayRef<WeightRow> rows,
                                               Value at, int64_t count,
                                               ValueRange sums) {
+  constexpr int64_t part = 32;
+  if (count <= part)
+    return addPart(rows, at, count, 0, count, sums);
+  Value parts = f.i32(int32_t(count / part));
+  return f.loop(f.i32(0), parts, 1, sums, [&](Value turn, ValueRange carried) {
+    return f.dispatch(turn, count / part, carried, [&](int64_t i) {
+      return addPart(rows, at, count, i * part, (i + 1) * part, carried);
+    });
+  });
+}
+
+/// The same for the elements [from, to) of these, 16 at a time so that no more
+/// are held.
+SmallVector<Value> MatvecEmitter::addPart(ArrayRef<WeightRow> rows, Value at,
+                                          int64_t count, int64_t from,
+                                          int64_t to, ValueRange sums) {
   SmallVector<Value> next(sums);
   std::vector<WeightElements> weights;
   for (const WeightRow &row : rows)
     weights.emplace_back(f, row, at, count);
   int64_t piece = std::min<int64_t>(count, 16);
-  for (int64_t first = 0; first < count; first += piece) {
+  for (int64_t first = from; first < to; first += piece) {
     SmallVector<SmallVector<Value>> w;
     for (WeightElements &weight : weights)
       w.push_back(weight.load(first, piece));
-    Value from = f.add(at, first);
-    SmallVector<Value> x =
-        activations.load(activations.row(token), from, piece);
+    Value k = f.add(at, first);
+    SmallVector<Value> x = activations.load(activations.row(token), k, piece);
     if (activations.hasStatistic())
       next.back() = activations.addStatistic(next.back(), x);
-    x = activations.map(x, from);
+    x = activations.map(x, k);
     for (auto [row, elements] : llvm::enumerate(w))
       for (int64_t i = 0; i < piece; ++i)
         next[row] = f.fma(elements[i], x[i], next[row]);

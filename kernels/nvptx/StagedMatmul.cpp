@@ -326,6 +326,8 @@ void StagedMatmul::emitTile(const MatmulTile &tile) {
       bytes = std::max(
           bytes, tileWindows(segment.op, schedule, tiles.columns).bytes());
     blocks = f.shared(bytes);
+    if (bytes)
+      f.askForBlocks(3);
     statistics = f.shared(tiles.statisticsBytes(1));
   }
   products.prepare();

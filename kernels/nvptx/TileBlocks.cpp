@@ -223,10 +223,8 @@ void TileBlocks::decodeUnit(const Group &group, Value row, Value part,
   };
   if (ofBlock == 1)
     return decodeFrom(0);
-  Value inBlock = f.modulo(inWindow, ofBlock);
-  for (int64_t i = 0; i < ofBlock; ++i) {
-    Value isThis = arith::CmpIOp::create(f.b, arith::CmpIPredicate::eq, inBlock,
-                                         f.i32(int32_t(i)));
-    f.when(isThis, [&] { decodeFrom(i * unitElements); });
-  }
+  f.dispatch(f.modulo(inWindow, ofBlock), ofBlock, {}, [&](int64_t i) {
+    decodeFrom(i * unitElements);
+    return SmallVector<Value>();
+  });
 }

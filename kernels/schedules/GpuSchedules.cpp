@@ -224,9 +224,10 @@ static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens,
                                const GpuLimits &limits) {
   if (isa<kernel::MatvecOp>(skeleton)) {
     // 4 warps with 4 rows each; fewer partial results where rows are many. A
-    // lane that decodes blocks of 256 has registers for one row.
+    // lane that has a block of 256 elements of a row has 2: of more rows a warp
+    // would hold more in shared memory than a block has for 4 warps.
     int64_t rows = totalRows(skeleton) >= 16384 ? 64 : 16;
-    int64_t unroll = largestBlock(skeleton) > 32 ? 1 : 4;
+    int64_t unroll = largestBlock(skeleton) > 32 ? 2 : 4;
     return {.rowTile = rows, .vector = 8, .rowUnroll = unroll, .threads = 128};
   }
   if (isa<kernel::MatmulOp>(skeleton))

@@ -115,6 +115,21 @@ Result<cuda::Gpu> findGpu(int index) {
   return cuda::findGpu(**driver, index);
 }
 
+constexpr const char *noDriver = "no NVIDIA driver was found";
+
+/// Why a package without code for a GPU runs on the CPU: one that was compiled
+/// for this run lacks it where there is no GPU that it could be for.
+std::string whyNoGpuCode() {
+  if (!cuda::Driver::isInstalled())
+    return noDriver;
+  auto gpu = findGpu(0);
+  if (!gpu)
+    return gpu.error().message;
+  if (gpu->computeCapability < cuda::leastComputeCapability)
+    return "the GPU is older than compute capability 8.0";
+  return "the package has no code for a GPU";
+}
+
 /// A GPU where the package has code for one that is there, else the CPU.
 Result<ChosenDevice> chooseAny(const Package &package,
                                const DeviceOptions &options) {
@@ -123,8 +138,10 @@ Result<ChosenDevice> chooseAny(const Package &package,
                                   return target.kind() == plan::DeviceKind::gpu;
                                 });
   if (!hasGpuCode)
-    return chooseCpu(package, options, "the package has no code for a GPU");
-  auto chosen = chooseGpu(package, options, 0, "a GPU was found");
+    return chooseCpu(package, options, whyNoGpuCode());
+  auto chosen = cuda::Driver::isInstalled()
+                    ? chooseGpu(package, options, 0, "a GPU was found")
+                    : Result<ChosenDevice>(Error{noDriver});
   if (!chosen) {
     auto cpu = chooseCpu(package, options, chosen.error().message);
     return cpu ? cpu
@@ -196,7 +213,8 @@ Result<std::vector<std::string>> targetsToRun(std::string_view device,
     auto found = findGpu(name->index);
     if (!found && name->kind == Kind::cuda)
       return found.error(); // before the wait for the compiler
-    gpu = name->kind == Kind::cuda || (found && found->computeCapability >= 80);
+    gpu = name->kind == Kind::cuda ||
+          (found && found->computeCapability >= cuda::leastComputeCapability);
   }
   // Every GPU from Ampere on compiles this one's PTX.
   if (gpu)

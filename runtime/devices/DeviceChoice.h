@@ -1,8 +1,8 @@
 //===- DeviceChoice.h - Which device runs a model ---------------*- C++ -*-===//
 //
 // What `--device` means: names a device, finds out whether it is there and fits
-// a package, and says why it was taken. Looking costs nothing where a package
-// has no code for a GPU, and one failed dlopen where there is no driver.
+// a package, and says why it was taken. Looking costs a failed dlopen where
+// there is no driver.
 //
 //===----------------------------------------------------------------------===//
 

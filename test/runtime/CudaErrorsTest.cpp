@@ -133,12 +133,34 @@ TEST_F(CudaErrors, whatNobodyAskedForGivesWayToTheCpu) {
   ASSERT_TRUE(chosen) << chosen.error().message;
   EXPECT_EQ(chosen->target, 1);
   EXPECT_THAT(chosen->reason, HasSubstr("no GPU is visible"));
+  ::setenv("QUIPU_CUDA_DRIVER", "/nowhere", 1);
+  chosen = chooseDevice(*package, {});
+  ASSERT_TRUE(chosen) << chosen.error().message;
+  EXPECT_EQ(chosen->reason, "no NVIDIA driver was found");
+  ::setenv("QUIPU_CUDA_DRIVER", QUIPU_FAKE_CUDA, 1);
   driver.gpus = 1;
   chosen = chooseDevice(*package, {});
   ASSERT_TRUE(chosen) << chosen.error().message;
   EXPECT_EQ(chosen->target, 0);
   EXPECT_TRUE(chosen->mayFallBack);
   EXPECT_EQ(chosen->availableMemory, (int64_t(1) << 30) - (int64_t(256) << 20));
+}
+
+// What was compiled for this run has no code for a GPU that cannot be used.
+TEST_F(CudaErrors, noCodeForAGpuHasAReason) {
+  auto package = fakeGpuPackage();
+  package->targets = {{"cpu-any", {}, {}}};
+  auto reason = [&] {
+    auto chosen = chooseDevice(*package, {});
+    return chosen ? chosen->reason : chosen.error().message;
+  };
+  EXPECT_EQ(reason(), "the package has no code for a GPU");
+  driver.computeCapability = 75;
+  EXPECT_EQ(reason(), "the GPU is older than compute capability 8.0");
+  driver.gpus = 0;
+  EXPECT_THAT(reason(), HasSubstr("no GPU is visible"));
+  ::setenv("QUIPU_CUDA_DRIVER", "/nowhere", 1);
+  EXPECT_EQ(reason(), "no NVIDIA driver was found");
 }
 
 TEST_F(CudaErrors, aGpuIsCompiledForWhereThereIsOne) {

@@ -58,18 +58,36 @@ std::string versionText(int version) {
          std::to_string(version % 1000 / 10);
 }
 
-Result<std::shared_ptr<const Driver>> Driver::open() {
+static std::string libraryPath() {
   const char *path = std::getenv("QUIPU_CUDA_DRIVER");
-  return open(path && *path ? path : "libcuda.so.1");
+  return path && *path ? path : "libcuda.so.1";
+}
+
+/// Never unloaded: a driver has threads of its own.
+static void *load(const std::string &path) {
+  return ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+}
+
+bool Driver::isInstalled() {
+  std::shared_ptr<void> library(load(libraryPath()), [](void *opened) {
+    if (opened)
+      ::dlclose(opened);
+  });
+  return library != nullptr;
+}
+
+Result<std::shared_ptr<const Driver>> Driver::open() {
+  return open(libraryPath());
 }
 
 Result<std::shared_ptr<const Driver>> Driver::open(const std::string &path) {
-  // Never unloaded: a driver has threads of its own.
-  void *library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  void *library = load(path);
   if (!library) {
     const char *why = ::dlerror();
     return Error{"no NVIDIA driver was found (" +
-                 std::string(why ? why : path.c_str()) + ")"};
+                 std::string(why ? why : path.c_str()) +
+                 "): install one, or pass the GPU into the container; "
+                 "--device cpu needs none"};
   }
   std::shared_ptr<Driver> driver(new Driver);
   driver->library = std::shared_ptr<void>(library, ::dlclose);

@@ -28,6 +28,9 @@ public:
   /// As above with the library at `path`.
   static Result<std::shared_ptr<const Driver>> open(const std::string &path);
 
+  /// Whether there is such a library, which open() may yet refuse.
+  static bool isInstalled();
+
   /// Newest CUDA version the driver supports, 1000 * major + 10 * minor.
   int version() const { return cudaVersion; }
 

@@ -15,6 +15,9 @@
 
 namespace quipu::cuda {
 
+/// Of GPUs that Quipu has code for: 8.0.
+inline constexpr int leastComputeCapability = 80;
+
 struct Gpu {
   int index = 0; // as the driver counts
   DeviceHandle handle = 0;

@@ -154,9 +154,13 @@ Result<Explanation> quipu::explainModel(const Model &model,
   Result<std::vector<TargetChoice>> targets = chooseTargets(asked.targets);
   if (!targets)
     return targets.error();
-  if (targets->size() != 1)
+  if (targets->size() != 1) {
+    std::string names;
+    for (const TargetChoice &each : *targets)
+      names += (names.empty() ? "" : ", ") + nameOf(each);
     return Error{"--target: expected one target, found " +
-                 std::to_string(targets->size())};
+                 std::to_string(targets->size()) + ": " + names};
+  }
   TargetChoice target = targets->front();
   CompileOptions options = withDevices(asked, *targets);
   options.assemble = true;

@@ -14,6 +14,7 @@
 namespace quipu {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -105,6 +106,26 @@ TEST(Median, isTheMiddle) {
   EXPECT_EQ(median({3}), 3);
   EXPECT_EQ(median({9, 1, 4}), 4);
   EXPECT_EQ(median({9, 1, 4, 5}), 4.5);
+}
+
+TEST(BenchReport, showsWhatAnEmulatorCounted) {
+  BenchReport made = report();
+  emulator::Counters counters;
+  counters.loads[int(emulator::BufferRole::weights)] = {
+      .bytes = 3'000'000,
+      .sectors = 100'000,
+      .distinctBytes = 1'600'000,
+      .uniqueBytes = 1'500'000};
+  counters.sharedWavefronts = 200;
+  counters.bankConflicts = 3;
+  made.decodeProfile = {{"qkv", "matvec", 30, 0.5, {}, counters}};
+  EXPECT_THAT(toText(made), ContainsRegex("qkv +0\\.000 +3\\.000 +1\\.500 "
+                                          "+50\\.0% .* 1\\.5% +0\\.0\n"));
+  nlohmann::ordered_json json = toJson(made)["profile"]["decode"][0];
+  EXPECT_EQ(json["counters"]["weight_loads"]["sector_efficiency"], 0.5);
+  made.decodeProfile[0].counters.reset();
+  EXPECT_FALSE(toJson(made)["profile"]["decode"][0].contains("counters"));
+  EXPECT_THAT(toText(made), Not(HasSubstr("weights MB")));
 }
 
 } // namespace

@@ -99,7 +99,8 @@ void quipu::addBenchCommand(CLI::App &app, CommandHost &host) {
                    "a config that has none")
       ->type_name("SEED");
   command->add_flag("--profile", options->bench.profile,
-                    "also show where the time goes, by kind of kernel");
+                    "also show where the time goes, by kind of kernel, and on "
+                    "the emulator what it counted");
   command->add_flag("--json", options->json, "print one JSON object");
   command->callback([options, &host] { host.status = bench(host, *options); });
 }

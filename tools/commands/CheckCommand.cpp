@@ -137,7 +137,8 @@ static Result<Report> check(CommandHost &host, const CheckOptions &options) {
         std::max(tokens, int64_t(answer.prompt.size() + answer.greedy.size()));
   auto cpu = open(*package, options, tokens, "cpu");
   if (!cpu)
-    return cpu.error();
+    return Error{"the CPU, with which the device is compared: " +
+                 cpu.error().message};
   auto device = open(*package, options, tokens, options.load.device);
   if (!device)
     return device.error();

@@ -7,6 +7,7 @@
 
 #include "tools/commands/bench/Bench.h"
 
+#include "runtime/devices/emulator/EmulatorDevice.h"
 #include "tools/commands/bench/Ceilings.h"
 
 #include <algorithm>
@@ -238,7 +239,7 @@ Bench::profileRows(const std::vector<TracedStep> &steps) {
     std::string name = launchClass(plan, launch);
     auto [found, isNew] = indices.try_emplace({name, skeleton}, rows.size());
     if (isNew)
-      rows.push_back({name, skeleton, 0, 0, {}});
+      rows.push_back({name, skeleton, 0, 0, {}, {}});
     ProfileRow &row = rows[found->second];
     row.calls += time.calls;
     row.seconds += time.seconds;
@@ -246,6 +247,16 @@ Bench::profileRows(const std::vector<TracedStep> &steps) {
       if (step.bucket == time.bucket)
         row.cost += launchCost(plan, launch, step.shape, heads);
   }
+  if (auto *emulator = dynamic_cast<EmulatorDevice *>(&engine.device()))
+    for (const auto &counted : emulator->launchCounters()) {
+      const plan::Launch &launch =
+          plan.buckets[counted.bucket].launches[counted.launch];
+      ProfileRow &row = rows[indices.at(
+          {launchClass(plan, launch), plan.kernels[launch.kernel].skeleton})];
+      if (!row.counters)
+        row.counters.emplace();
+      *row.counters += counted.counters;
+    }
   std::sort(rows.begin(), rows.end(),
             [](const ProfileRow &a, const ProfileRow &b) {
               return a.seconds > b.seconds;

@@ -8,6 +8,7 @@
 #include "tools/commands/bench/BenchReport.h"
 
 #include "tools/commands/bench/Ceilings.h"
+#include "tools/commands/emulate/EmulateReport.h"
 
 #include <nlohmann/json.hpp>
 
@@ -95,7 +96,7 @@ static double totalSeconds(const std::vector<ProfileRow> &rows) {
 static ordered_json profileJson(const std::vector<ProfileRow> &rows) {
   double total = totalSeconds(rows);
   ordered_json result = ordered_json::array();
-  for (const ProfileRow &row : rows)
+  for (const ProfileRow &row : rows) {
     result.push_back(
         {{"name", row.name},
          {"skeleton", row.skeleton},
@@ -105,6 +106,9 @@ static ordered_json profileJson(const std::vector<ProfileRow> &rows) {
          {"read_bytes_per_second",
           ratio(double(row.cost.bytes()), row.seconds)},
          {"flops_per_second", ratio(double(row.cost.flops), row.seconds)}});
+    if (row.counters)
+      result.back()["counters"] = describeCounters(*row.counters);
+  }
   return result;
 }
 
@@ -172,14 +176,41 @@ static void addProfile(std::string &text, const char *phase,
   if (rows.empty())
     return;
   double total = totalSeconds(rows);
-  add(text, "\n%-20s %-18s %6s %9s %6s %8s %9s\n", phase, "skeleton", "calls",
+  add(text, "\n%-22s %-18s %6s %9s %6s %8s %9s\n", phase, "skeleton", "calls",
       "ms", "share", "GB/s", "GFLOP/s");
   for (const ProfileRow &row : rows) {
-    add(text, "  %-18s %-18s %6ld %9.3f %5.1f%% ", row.name.c_str(),
+    add(text, "  %-20s %-18s %6ld %9.3f %5.1f%% ", row.name.c_str(),
         row.skeleton.c_str(), long(row.calls), row.seconds * 1e3,
         100 * ratio(row.seconds, total));
     add(text, "%s %s\n", rateText(row.cost.bytes(), row.seconds, 8).c_str(),
         rateText(row.cost.flops, row.seconds, 9).c_str());
+  }
+}
+
+/// What an emulator counted, in millions; used: of the sectors moved for
+/// weights; conflicts: of the passes over shared memory.
+static void addCounters(std::string &text, const char *phase,
+                        const std::vector<ProfileRow> &rows) {
+  if (rows.empty() || !rows.front().counters)
+    return;
+  add(text, "\n%-22s %8s %10s %8s %6s %9s %8s %8s %9s %9s\n", phase, "instr.",
+      "weights MB", "unique", "used", "loads MB", "unique", "stores",
+      "conflicts", "mma MMAC");
+  auto millions = [](int64_t count) { return double(count) / 1e6; };
+  for (const ProfileRow &row : rows) {
+    if (!row.counters)
+      continue;
+    const emulator::Counters &counted = *row.counters;
+    const emulator::Traffic &weights = counted.weightLoads();
+    emulator::Traffic loads = counted.otherLoads();
+    add(text, "  %-20s %8.3f %10.3f %8.3f %5.1f%% ", row.name.c_str(),
+        millions(counted.instructions()), millions(weights.bytes),
+        millions(weights.uniqueBytes), 100 * weights.efficiency());
+    add(text, "%9.3f %8.3f %8.3f %8.1f%% %9.1f\n", millions(loads.bytes),
+        millions(loads.uniqueBytes), millions(counted.allStores().bytes),
+        100 * ratio(double(counted.bankConflicts),
+                    double(counted.sharedWavefronts)),
+        millions(counted.tensorMacs));
   }
 }
 
@@ -206,5 +237,7 @@ std::string quipu::toText(const BenchReport &report) {
       report.decodeBytesPerToken() / 1e6);
   addProfile(text, "prompt", report.promptProfile);
   addProfile(text, "decode", report.decodeProfile);
+  addCounters(text, "prompt", report.promptProfile);
+  addCounters(text, "decode", report.decodeProfile);
   return text;
 }

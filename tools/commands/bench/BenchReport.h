@@ -8,11 +8,13 @@
 #ifndef QUIPU_TOOLS_COMMANDS_BENCH_BENCHREPORT_H
 #define QUIPU_TOOLS_COMMANDS_BENCH_BENCHREPORT_H
 
+#include "runtime/devices/emulator/Counters.h"
 #include "tools/commands/bench/StepCost.h"
 
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +34,8 @@ struct ProfileRow {
   std::string skeleton;
   int64_t calls = 0;
   double seconds = 0;
-  Cost cost; // of all calls
+  Cost cost;                                  // of all calls
+  std::optional<emulator::Counters> counters; // the same; of an emulator
 };
 
 struct BenchReport {

@@ -108,7 +108,7 @@ static Json describe(const Traffic &traffic) {
           {"sector_efficiency", traffic.efficiency()}};
 }
 
-static Json describe(const Counters &counters) {
+Json quipu::describeCounters(const Counters &counters) {
   Json byClass;
   for (int i = 0; i < instructionClasses; ++i)
     byClass[std::string(name(InstructionClass(i)))] =
@@ -156,7 +156,7 @@ Json quipu::describeRun(std::span<const EmulatedLaunch> launches,
          {"block", describe(launch.shape.block)},
          {"seconds", launch.report.seconds},
          {"findings", reports},
-         {"counters", describe(launch.report.counters)}});
+         {"counters", describeCounters(launch.report.counters)}});
   }
   for (const EmulatedOutput &output : outputs)
     json["outputs"].push_back({{"buffer", output.buffer},

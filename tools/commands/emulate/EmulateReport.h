@@ -33,6 +33,9 @@ Result<void> collectOutputs(emulator::Emulator &emulator,
                             std::span<const uint64_t> addresses,
                             std::vector<EmulatedOutput> &outputs);
 
+/// The documented JSON form of counters: see docs/emulator.md.
+nlohmann::ordered_json describeCounters(const emulator::Counters &counters);
+
 nlohmann::ordered_json describeKernels(const ptx::Module &module);
 void printKernels(const ptx::Module &module);
 

@@ -97,8 +97,17 @@ StagedBlocks MatvecEmitter::stagedBlocks(RowSegment &segment) {
   for (int64_t i = 0; i < steps.couples; ++i)
     for (int64_t member = 0; member < segment.members; ++member)
       decoders.push_back(segment.decoder(member));
+  // Tiles and heads are whole groups of couples, or nothing can be said.
+  Neighbours neighbours;
+  bool halves = segment.op.getCouple() == kernel::Couple::half;
+  if (kernel::tileCouples(segment.op, schedule) % steps.couples == 0 &&
+      (!halves || segment.outputSpacing() % steps.couples == 0))
+    neighbours = {segment.op.getCouple() == kernel::Couple::interleaved
+                      ? 1
+                      : segment.members,
+                  segment.couples % steps.couples != 0};
   return StagedBlocks(f, decoders, activations.columns,
-                      steps.laneElements * warpThreads);
+                      steps.laneElements * warpThreads, neighbours);
 }
 
 SmallVector<WeightRow> MatvecEmitter::rows(RowSegment &segment,

@@ -108,6 +108,15 @@ TEST(GpuCounters, MatvecReadsWholeSectorsOfQuantizedRowsOnce) {
   }
 }
 
+// 4 rows of 360 bytes are 45 sectors, though none is whole sectors by itself.
+TEST(GpuCounters, MatvecReadsNeighbouringQuantizedRowsTogether) {
+  Product each = {"matvec", "!llama.q4_1", 64, 576, 1};
+  Traffic weights = count(each).weightLoads();
+  EXPECT_EQ(weights.sectors * 32, 64 * 360);
+  EXPECT_EQ(weights.bytes, 64 * 360);
+  EXPECT_EQ(weights.uniqueBytes, 64 * 360);
+}
+
 // Rows past the last are read as copies of it: again, but in whole sectors.
 TEST(GpuCounters, MatvecWastesNoSectorOnRowsLeftOver) {
   for (const char *type : floatTypes) {

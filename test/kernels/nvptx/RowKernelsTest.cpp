@@ -46,6 +46,20 @@ TEST(GpuRowKernels, MatvecStagesQuantizedRows) {
         << type << " " << k;
 }
 
+// 4 rows, or 2 of each of two weights, have a size that wide copies divide,
+// where one has none; the last ones may be fewer.
+TEST(GpuRowKernels, MatvecStagesNeighbouringRowsTogether) {
+  for (int64_t n : {1, 6, 16, 37}) {
+    for (const char *type : {"q8_0", "q4_0", "q4_1", "q5_0", "q5_1"})
+      EXPECT_LT(
+          error({product("matvec", std::string("!llama.") + type, n, 576, 1)}),
+          1e-5)
+          << type << " " << n;
+    EXPECT_LT(error({gatedQuantized("matvec", "q4_1", "q5_1", n, 576)}), 1e-5)
+        << n;
+  }
+}
+
 // Two rows to a warp, of which a block has no room for a second step.
 TEST(GpuRowKernels, MatvecStagesWhatIsTooMuchForTwoSlots) {
   EXPECT_LT(error({gatedQuantized("matvec", "q6_k", "q6_k", 5, 16384)}), 1e-5);

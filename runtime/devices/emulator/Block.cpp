@@ -226,7 +226,8 @@ Result<void> startBlock(Block &block, Launch &launch, Worker &worker,
     if (!memory)
       return memory.error();
     block.shared = std::move(*memory);
-    for (AnonymousMemory *cells : {&block.writeCells, &block.readCells}) {
+    for (AnonymousMemory *cells :
+         {&block.writeCells, &block.readCells, &block.atomicCells}) {
       auto made = AnonymousMemory::allocate(
           int64_t((launch.sharedBytes / 2 + 1) * sizeof(Cell)), "shadow memory",
           AnonymousMemory::Pages::small);
@@ -236,15 +237,19 @@ Result<void> startBlock(Block &block, Launch &launch, Worker &worker,
     }
     block.shadow.writes = reinterpret_cast<Cell *>(block.writeCells.data());
     block.shadow.reads = reinterpret_cast<Cell *>(block.readCells.data());
+    block.shadow.atomics = reinterpret_cast<Cell *>(block.atomicCells.data());
+    block.shadow.span = &block.atomicSpan;
   }
   block.launch = &launch;
   if (block.generation == maxLaunch && launch.sharedBytes) {
     std::memset(block.writeCells.data(), 0, block.writeCells.size());
     std::memset(block.readCells.data(), 0, block.readCells.size());
+    std::memset(block.atomicCells.data(), 0, block.atomicCells.size());
     block.generation = 0;
   }
   ++block.generation;
   block.shadow.definedFrom = block.floorCell = block.generation << launchShift;
+  block.atomicSpan.clear();
   block.index = index;
   block.at = {index % shape.grid.x, index / shape.grid.x % shape.grid.y,
               index / shape.grid.x / shape.grid.y};

@@ -219,6 +219,8 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
   launch.memory = &memory;
   launch.options = &options;
   launch.number = memory.nextLaunch();
+  for (const auto &buffer : memory.buffers())
+    buffer->atomicSpan.clear();
   launch.sharedBytes =
       uint32_t((function.usesDynamicShared ? function.dynamicSharedOffset
                                            : function.sharedBytes) +

@@ -115,8 +115,8 @@ void update(Warp &warp, const Op &op, const Access &access) {
                                     : "the word that the atomic changes") +
                  std::string(" depends on one that nothing wrote"));
     }
+    noteAtomic(warp, op, access.place, at, op.elementBytes, lane);
     releaseTo(warp, table, access.place.address + at, isRelease);
-    noteAtomic(warp, access.place, at, op.elementBytes, lane);
     uint64_t b = valueOf(warp, op.b, lane);
     uint64_t c = op.c.slot || op.c.offset ? valueOf(warp, op.c, lane) : 0;
     std::byte *word = access.base + at;

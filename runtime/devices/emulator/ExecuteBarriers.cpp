@@ -179,6 +179,7 @@ Flow runFence(Warp &warp, const Op &, uint32_t) {
   warp.observed.clear();
   warp.released = everythingKnown(warp);
   warp.hasFenced = true;
+  warp.fenceClock = warp.clock;
   return Flow::next;
 }
 

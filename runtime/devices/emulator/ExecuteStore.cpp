@@ -87,11 +87,11 @@ void storeStrong(Warp &warp, const Op &op, const Access &access, unsigned bytes,
   for (uint32_t rest = access.mask; rest; rest &= rest - 1) {
     int lane = std::countr_zero(rest);
     std::byte *to = access.base + access.offset[lane];
+    noteAtomic(warp, op, access.place, access.offset[lane], bytes, lane);
     // What was released must be in the table before the value can be seen.
     if (op.instruction->semantics != ptx::Semantics::isVolatile)
       releaseTo(warp, table, access.place.address + access.offset[lane],
                 isRelease);
-    noteAtomic(warp, access.place, access.offset[lane], bytes, lane);
     if (bytes == 4) {
       uint32_t value;
       std::memcpy(&value, packed + lane * 4, 4);

@@ -95,7 +95,8 @@ Result<uint64_t> Memory::add(const BufferSpec &spec) {
   buffer->loaded.reserve(spec.bytes);
   buffer->isShadowed = spec.writable || !spec.defined;
   if (buffer->isShadowed) {
-    for (AnonymousMemory *cells : {&buffer->writeCells, &buffer->readCells}) {
+    for (AnonymousMemory *cells :
+         {&buffer->writeCells, &buffer->readCells, &buffer->atomicCells}) {
       auto memory = AnonymousMemory::allocate(
           int64_t((spec.bytes / 2 + 1) * sizeof(Cell)), "shadow memory",
           AnonymousMemory::Pages::small);
@@ -106,7 +107,8 @@ Result<uint64_t> Memory::add(const BufferSpec &spec) {
     buffer->stored.reserve(spec.bytes);
     buffer->shadow = {reinterpret_cast<Cell *>(buffer->writeCells.data()),
                       reinterpret_cast<Cell *>(buffer->readCells.data()),
-                      spec.defined ? Cell(0) : Cell(1)};
+                      reinterpret_cast<Cell *>(buffer->atomicCells.data()),
+                      &buffer->atomicSpan, spec.defined ? Cell(0) : Cell(1)};
   }
   if (slots.empty())
     slots.resize(1); // the first slot holds the null page and the windows
@@ -225,8 +227,9 @@ void Memory::renumber() {
         cell = cell < buffer->shadow.definedFrom
                    ? Cell(0)
                    : mark | (cell & undefinedBits);
-      if (buffer->shadow.reads[i] != 0)
-        buffer->shadow.reads[i] = 0;
+      for (Cell *cells : {buffer->shadow.reads, buffer->shadow.atomics})
+        if (cells[i] != 0)
+          cells[i] = 0;
     }
     if (buffer->shadow.definedFrom > 1)
       buffer->shadow.definedFrom = 1;

@@ -47,10 +47,11 @@ struct Buffer {
   BufferRole role = BufferRole::activations;
   bool isShadowed = false;
   Shadow shadow;
+  AtomicSpan atomicSpan;
   TouchMap loaded, stored;
   std::vector<Region> regions; // by offset; none: undivided
 
-  AnonymousMemory memory, writeCells, readCells;
+  AnonymousMemory memory, writeCells, readCells, atomicCells;
 };
 
 /// What an access may reach: a buffer or a region of one.

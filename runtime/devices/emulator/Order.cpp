@@ -55,17 +55,32 @@ bool isOrdered(const Warp &warp, Cell cell, bool isShared, uint32_t lane) {
   return clock < warp.laneFloor;
 }
 
+enum class Kind { read, write, atomic, strongStore };
+
+/// The kind of the access in a cell for atomics.
+Kind kindOf(Cell atomic) {
+  return atomic & strongStoreBit ? Kind::strongStore : Kind::atomic;
+}
+
 void reportRace(Warp &warp, const Op &op, const Place &place, uint64_t offset,
-                Cell other, bool isWrite, bool otherIsWrite, uint32_t lane) {
+                Kind kind, uint32_t lane, Cell other, Kind otherKind) {
+  constexpr const char *names[] = {"read", "write", "atomic", "strong store"};
   std::string where =
       place.isShared
           ? "shared memory + " + std::to_string(offset)
           : warp.block->launch->memory->describe(place.address + offset);
+  bool isAtomic = kind >= Kind::atomic || otherKind >= Kind::atomic;
+  bool isRead = kind == Kind::read || otherKind == Kind::read;
   report(warp, op, place.isShared ? Check::sharedRace : Check::globalRace,
          lane < uint32_t(laneCount) ? lane : 0,
-         std::string(isWrite ? "write" : "read") + " at " + where +
-             " is not ordered after a " + (otherIsWrite ? "write" : "read") +
-             " by " + whoText(warp, other, place.isShared));
+         std::string(names[int(kind)]) + " at " + where +
+             " is not ordered after " +
+             (otherKind == Kind::atomic ? "an " : "a ") +
+             names[int(otherKind)] + " by " +
+             whoText(warp, other, place.isShared) +
+             (isAtomic && isRead ? "; where any of its values will do, "
+                                   "ld.volatile or ld.relaxed is no race"
+                                 : ""));
 }
 
 /// Cells at or above are of this launch (shared: not before everyone).
@@ -127,7 +142,22 @@ void checkWrites(Warp &warp, const Op &op, const Place &place, uint64_t first,
     Cell cell = load(place.shadow.writes[i]);
     if (cell >= newCells(warp, place.isShared) &&
         !isOrdered(warp, cell, place.isShared, lane)) {
-      reportRace(warp, op, place, 2 * i, cell, false, true, lane);
+      reportRace(warp, op, place, 2 * i, Kind::read, lane, cell, Kind::write);
+      return;
+    }
+  }
+}
+
+/// Checks a plain access against unordered atomics, once it is marked.
+void checkAtomics(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+                  uint64_t bytes, Kind kind, uint32_t lane) {
+  if (!place.shadow.span->meets(offset, offset + bytes)) [[likely]]
+    return;
+  for (uint64_t i = offset / 2; i < (offset + bytes + 1) / 2; ++i) {
+    Cell cell = load(place.shadow.atomics[i]);
+    if (cell >= newCells(warp, place.isShared) &&
+        !isOrdered(warp, cell, place.isShared, lane)) {
+      reportRace(warp, op, place, 2 * i, kind, lane, cell, kindOf(cell));
       return;
     }
   }
@@ -178,8 +208,10 @@ static bool noteSharedRead(Warp &warp, const Op &op, const Place &place,
         isOrdered(warp, write, true, lane)) [[likely]]
       continue;
     isRacing = true;
-    reportRace(warp, op, place, 2 * cell, write, false, true, lane);
+    reportRace(warp, op, place, 2 * cell, Kind::read, lane, write, Kind::write);
   }
+  if (!isRacing)
+    checkAtomics(warp, op, place, offset, bytes, Kind::read, lane);
   return isDefined || undefinedBytes(place, offset, bytes) == 0;
 }
 
@@ -196,6 +228,7 @@ bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
   Past past = lookBack(warp, place, first, count);
   if (past != Past::clean)
     checkWrites(warp, op, place, first, count, lane);
+  checkAtomics(warp, op, place, offset, bytes, Kind::read, lane);
   return past != Past::mixed || undefinedBytes(place, offset, bytes) == 0;
 }
 
@@ -219,6 +252,10 @@ bool noteReads(Warp &warp, const Op &op, const Place &place, uint64_t offset,
   if (past != Past::clean)
     for (uint32_t lane = 0; lane < uint32_t(laneCount); ++lane)
       checkWrites(warp, op, place, first + lane * bytes / 2, bytes / 2, lane);
+  if (place.shadow.span->meets(offset, offset + bytes * laneCount))
+    for (uint32_t lane = 0; lane < uint32_t(laneCount); ++lane)
+      checkAtomics(warp, op, place, offset + lane * bytes, bytes, Kind::read,
+                   lane);
   return past != Past::mixed;
 }
 
@@ -239,9 +276,11 @@ static void noteSharedWrite(Warp &warp, const Op &op, const Place &place,
     isOld = isOld || isOrdered(warp, old, true, lane);
     isRacing = !isOld || !(read < fresh || isOrdered(warp, read, true, lane));
     if (isRacing)
-      reportRace(warp, op, place, 2 * cell, isOld ? read : old, true, !isOld,
-                 lane);
+      reportRace(warp, op, place, 2 * cell, Kind::write, lane,
+                 isOld ? read : old, isOld ? Kind::read : Kind::write);
   }
+  if (!isRacing)
+    checkAtomics(warp, op, place, offset, bytes, Kind::write, lane);
 }
 
 void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
@@ -275,20 +314,81 @@ void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
           read >= fresh && !isOrdered(warp, read, place.isShared, lane);
       isRacing = !isOld || isRead;
       if (isRacing)
-        reportRace(warp, op, place, byte, isOld ? read : old, true, !isOld,
-                   lane);
+        reportRace(warp, op, place, byte, Kind::write, lane, isOld ? read : old,
+                   isOld ? Kind::read : Kind::write);
     }
     byte += isHalf ? 1 : 2;
   }
+  if (!isRacing)
+    checkAtomics(warp, op, place, offset, bytes, Kind::write, lane);
 }
 
-void noteAtomic(Warp &warp, const Place &place, uint64_t offset, uint64_t bytes,
-                uint32_t lane) {
+/// The cell of an atomic that `lane` makes now.
+static Cell atomicCellOf(const Warp &warp, const Op &op, bool isShared,
+                         uint32_t lane) {
+  Cell cell = cellOf(warp, isShared, lane);
+  if (op.instruction->opcode == ptx::Opcode::st)
+    cell |= strongStoreBit;
+  // One right behind a fence is part of what the fence releases.
+  bool isReleased = warp.hasFenced && warp.clock == warp.fenceClock &&
+                    (isShared || warp.clock < stoppedClock);
+  return isReleased ? cell - (Cell(1) << clockShift) : cell;
+}
+
+/// Bytes [offset, offset + bytes) become defined; who wrote them plainly stays.
+static void defineBytes(const Warp &warp, const Place &place, uint64_t offset,
+                        uint64_t bytes) {
+  // Before everything of this launch (of shared memory: of this block).
+  uint64_t launch =
+      place.isShared ? warp.block->generation : warp.block->launch->number - 1;
+  Cell nobody = launch << launchShift | Cell(whoCrowd) << whoShift;
+  for (uint64_t byte = offset; byte < offset + bytes; ++byte) {
+    Cell &cell = place.shadow.writes[byte / 2];
+    Cell own = Cell(1) << (byte & 1), old = load(cell), now;
+    do {
+      bool isUndefined = old < place.shadow.definedFrom;
+      if (!isUndefined && !(old & own))
+        break;
+      now = (isUndefined ? nobody | undefinedBits : old) & ~own;
+    } while (!__atomic_compare_exchange_n(&cell, &old, now, false,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  }
+}
+
+void noteAtomic(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+                uint64_t bytes, uint32_t lane) {
   if (!place.shadow.writes)
     return;
-  Cell mine = cellOf(warp, place.isShared, lane);
-  for (uint64_t cell = offset / 2; cell < (offset + bytes + 1) / 2; ++cell)
-    __atomic_store_n(&place.shadow.writes[cell], mine, __ATOMIC_RELAXED);
+  defineBytes(warp, place, offset, bytes);
+  if (bytes == 1)
+    return; // the cell's other byte may be another thread's
+  const Program &program = *warp.block->launch->program;
+  // With barriers alone all atomics since the last are remembered. Else the
+  // last one is: it may have seen those before it, as a counter's last user has
+  // who sets it back.
+  bool isMerged = !program.hasPartialBarriers && !program.hasBlockSync;
+  Cell mine = atomicCellOf(warp, op, place.isShared, lane);
+  Cell fresh = newCells(warp, place.isShared);
+  uint64_t first = offset / 2, end = (offset + bytes) / 2;
+  place.shadow.span->add(offset, offset + bytes);
+  for (uint64_t i = first; i < end; ++i) {
+    Cell &cell = place.shadow.atomics[i];
+    Cell old = load(cell), now;
+    do
+      now = isMerged ? mergedRead(warp, old, mine, place.isShared, lane) : mine;
+    while (!__atomic_compare_exchange_n(&cell, &old, now, false,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  Kind kind = kindOf(mine);
+  for (uint64_t i = first; i < end; ++i)
+    for (Kind other : {Kind::write, Kind::read}) {
+      Cell cell = load(other == Kind::write ? place.shadow.writes[i]
+                                            : place.shadow.reads[i]);
+      if (cell < fresh || isOrdered(warp, cell, place.isShared, lane))
+        continue;
+      return reportRace(warp, op, place, 2 * i, kind, lane, cell, other);
+    }
 }
 
 uint64_t undefinedBytes(const Place &place, uint64_t offset, uint64_t bytes) {

@@ -26,8 +26,8 @@ struct Place {
 Cell cellOf(const Warp &warp, bool isShared, uint32_t lane);
 
 /// Notes reads of bytes [offset, offset + bytes) by `lane` (of every lane of
-/// the warp for laneCount) and checks them against unordered writes. Returns
-/// whether all bytes are defined.
+/// the warp for laneCount) and checks them against unordered writes and
+/// atomics. Returns whether all bytes are defined.
 bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
               uint64_t bytes, uint32_t lane);
 
@@ -40,9 +40,10 @@ bool noteReads(Warp &warp, const Op &op, const Place &place, uint64_t offset,
 void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
                uint64_t bytes, uint32_t lane, uint64_t undefined);
 
-/// Notes a strong or atomic write: those do not race with each other.
-void noteAtomic(Warp &warp, const Place &place, uint64_t offset, uint64_t bytes,
-                uint32_t lane);
+/// Notes an atomic or strong store, before it is part of a release: those do
+/// not race with each other, but do with unordered plain accesses.
+void noteAtomic(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+                uint64_t bytes, uint32_t lane);
 
 /// Bit b for an undefined byte b of at most 64.
 uint64_t undefinedBytes(const Place &place, uint64_t offset, uint64_t bytes);

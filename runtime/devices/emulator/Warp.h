@@ -92,6 +92,7 @@ struct Warp {
   KnownClocks released;       // what the last fence made ready to publish
   KnownClocks observed;       // what a fence would make known
   bool hasFenced = false;
+  uint64_t fenceClock = 0; // just behind the last fence
 
   std::deque<std::vector<AsyncCopy>> groups; // committed, oldest first
   std::vector<AsyncCopy> open;               // not yet committed
@@ -142,8 +143,9 @@ struct Block {
   uint32_t index = 0;
   Extent at; // ctaid
   std::vector<Warp> warps;
-  AnonymousMemory shared, writeCells, readCells;
+  AnonymousMemory shared, writeCells, readCells, atomicCells;
   Shadow shadow;
+  AtomicSpan atomicSpan;
   uint64_t generation = 0; // in the launch field of the shared shadow's cells
   uint64_t floorCell = 0;  // shared cells below are ordered before everyone
   Barrier barriers[16];

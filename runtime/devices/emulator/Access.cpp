@@ -13,8 +13,18 @@
 namespace quipu::emulator {
 namespace {
 
-std::string bytesText(const Op &op, unsigned bytes, bool isStore) {
-  return std::to_string(bytes) + "-byte " + (isStore ? "store" : "load");
+/// "4-byte load at ".
+std::string accessText(const Op &op, unsigned bytes, bool isStore) {
+  ptx::Opcode opcode = op.instruction->opcode;
+  bool isAtomic = opcode == ptx::Opcode::atom || opcode == ptx::Opcode::red;
+  bool isMbarrier = opcode >= ptx::Opcode::mbarrierInit &&
+                    opcode <= ptx::Opcode::mbarrierPendingCount;
+  return std::to_string(bytes) + "-byte " +
+         (isAtomic     ? "atomic"
+          : isMbarrier ? "mbarrier"
+          : isStore    ? "store"
+                       : "load") +
+         " at ";
 }
 
 /// Fills in the pattern of an access whose offsets are set.
@@ -99,15 +109,15 @@ Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
         if ((address & (align - 1)) == 0)
           continue;
         report(warp, op, Check::misaligned, lane,
-               bytesText(op, bytes, isStore) + " at " +
+               accessText(op, bytes, isStore) +
                    launch.memory->describe(address) + ", not a multiple of " +
                    std::to_string(align));
       } else if (launch.memory->pieceAt(address) != piece) {
         looked &= ~bit; // of another piece: next time
       } else {
         report(warp, op, Check::outOfBounds, lane,
-               bytesText(op, bytes, isStore) + " at " +
-                   launch.memory->describe(address));
+               accessText(op, bytes, isStore) +
+                   launch.memory->describe(address, bytes));
       }
       access.mask &= ~bit;
     }
@@ -121,7 +131,7 @@ Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
     access.offset[lane] = addresses[lane] - buffer->address;
   if (access.mask && isStore && !buffer->writable) {
     report(warp, op, Check::readOnly, std::countr_zero(access.mask),
-           bytesText(op, bytes, true) + " at " +
+           accessText(op, bytes, true) +
                launch.memory->describe(addresses[first]));
     access.mask = 0;
   }
@@ -130,7 +140,8 @@ Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
 }
 
 Access sharedAccess(Warp &warp, const Op &op, uint32_t mask,
-                    const uint64_t *addresses, unsigned bytes, unsigned align) {
+                    const uint64_t *addresses, unsigned bytes, unsigned align,
+                    bool isStore) {
   Block &block = *warp.block;
   Access access;
   access.mask = mask;
@@ -149,7 +160,7 @@ Access sharedAccess(Warp &warp, const Op &op, uint32_t mask,
       if (isInside && (address & (align - 1)) == 0)
         continue;
       report(warp, op, isInside ? Check::misaligned : Check::outOfBounds, lane,
-             std::to_string(bytes) + "-byte access of shared memory + " +
+             accessText(op, bytes, isStore) + "shared memory + " +
                  std::to_string(int64_t(address)) +
                  (isInside ? ", not a multiple of " + std::to_string(align)
                            : ", of which the block has " +
@@ -160,14 +171,17 @@ Access sharedAccess(Warp &warp, const Op &op, uint32_t mask,
   return access;
 }
 
-bool isLocal(Warp &warp, const Op &op, uint64_t at, unsigned bytes, int lane) {
+bool isLocal(Warp &warp, const Op &op, uint64_t at, unsigned bytes, int lane,
+             bool isStore) {
   uint64_t size = warp.block->launch->program->function->localBytes;
   bool isInside = at < size && size - at >= bytes;
   if (!isInside || at % bytes != 0)
     report(warp, op, isInside ? Check::misaligned : Check::outOfBounds, lane,
-           std::to_string(bytes) + "-byte access of local memory + " +
-               std::to_string(int64_t(at)) + ", of which a thread has " +
-               std::to_string(size) + " bytes");
+           accessText(op, bytes, isStore) + "local memory + " +
+               std::to_string(int64_t(at)) +
+               (isInside ? ", not a multiple of " + std::to_string(bytes)
+                         : ", of which a thread has " + std::to_string(size) +
+                               " bytes"));
   return isInside && at % bytes == 0;
 }
 

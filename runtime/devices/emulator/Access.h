@@ -56,10 +56,12 @@ Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
 
 /// As above, of shared memory: all lanes of `mask`.
 Access sharedAccess(Warp &warp, const Op &op, uint32_t mask,
-                    const uint64_t *addresses, unsigned bytes, unsigned align);
+                    const uint64_t *addresses, unsigned bytes, unsigned align,
+                    bool isStore);
 
 /// Whether a lane's access of its local memory is inside; reported if not.
-bool isLocal(Warp &warp, const Op &op, uint64_t at, unsigned bytes, int lane);
+bool isLocal(Warp &warp, const Op &op, uint64_t at, unsigned bytes, int lane,
+             bool isStore);
 
 /// Remembers that `lane` loaded bytes that nothing wrote, for reports.
 void noteUndefined(Warp &warp, const Op &op, const Access &access, int lane);

@@ -57,7 +57,7 @@ Flow runAsyncCopy(Warp &warp, const Op &op, uint32_t mask) {
   mask = addressesOf(warp, op, mask, from, true);
   if (!mask)
     return Flow::next;
-  Access target = sharedAccess(warp, op, mask, to, bytes, bytes);
+  Access target = sharedAccess(warp, op, mask, to, bytes, bytes, true);
   countShared(warp, target, bytes);
   AsyncCopy copy;
   copy.op = &op;
@@ -180,7 +180,7 @@ Flow runMbarrier(Warp &warp, const Op &op, uint32_t mask) {
   const ptx::Instruction &i = *op.instruction;
   uint64_t addresses[laneCount];
   mask = sharedAddresses(warp, op, mask, addresses);
-  Access access = sharedAccess(warp, op, mask, addresses, 8, 8);
+  Access access = sharedAccess(warp, op, mask, addresses, 8, 8, true);
   unsigned arguments = i.destinations || i.opcode == Opcode::mbarrierArrive ||
                                i.opcode == Opcode::mbarrierArriveExpectTx
                            ? 2
@@ -240,7 +240,7 @@ Flow runMbarrierWait(Warp &warp, const Op &op, uint32_t mask) {
   const ptx::Instruction &i = *op.instruction;
   uint64_t addresses[laneCount];
   mask = sharedAddresses(warp, op, mask, addresses);
-  Access access = sharedAccess(warp, op, mask, addresses, 8, 8);
+  Access access = sharedAccess(warp, op, mask, addresses, 8, 8, true);
   const Row &d = warp.rows[op.firstRow], &argument = warp.rows[op.firstRow + 2];
   uint32_t done = 0;
   for (uint32_t rest = access.mask; rest; rest &= rest - 1) {
@@ -289,7 +289,8 @@ Flow runBulkCopy(Warp &warp, const Op &op, uint32_t mask) {
     }
     Access global =
         globalAccess(warp, op, other, isLoad ? from : to, size, 16, !isLoad);
-    Access shared = sharedAccess(warp, op, one, isLoad ? to : from, size, 16);
+    Access shared =
+        sharedAccess(warp, op, one, isLoad ? to : from, size, 16, isLoad);
     if (!global.mask || !shared.mask)
       continue;
     countGlobal(warp, global, size, !isLoad);

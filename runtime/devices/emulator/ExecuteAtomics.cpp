@@ -141,7 +141,8 @@ Flow runAtomic(Warp &warp, const Op &op, uint32_t mask) {
     ptx::Space space = resolveSpace(op.space, addresses, here);
     mask &= ~here;
     if (space == ptx::Space::shared) {
-      Access access = sharedAccess(warp, op, here, addresses, bytes, bytes);
+      Access access =
+          sharedAccess(warp, op, here, addresses, bytes, bytes, true);
       countShared(warp, access, bytes);
       update(warp, op, access);
       continue;

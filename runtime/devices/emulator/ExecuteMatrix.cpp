@@ -26,14 +26,14 @@ bool isWhole(Warp &warp, const Op &op, uint32_t mask) {
 }
 
 /// The rows' lanes and addresses: of op.count matrices.
-Access rowsOf(Warp &warp, const Op &op) {
+Access rowsOf(Warp &warp, const Op &op, bool isStore) {
   uint64_t addresses[laneCount];
   uint32_t mask = op.count == 4 ? allLanes : (uint32_t(1) << 8 * op.count) - 1;
   mask = addressesOf(warp, op, mask, addresses);
   for (int lane = 0; lane < laneCount; ++lane)
     if (op.instruction->space == ptx::Space::generic && op.hasBase)
       addresses[lane] -= sharedWindow;
-  Access access = sharedAccess(warp, op, mask, addresses, 16, 16);
+  Access access = sharedAccess(warp, op, mask, addresses, 16, 16, isStore);
   if (access.mask) {
     ++warp.worker->counters.sharedAccesses;
     countBanks(warp, access.offset, access.mask, 16);
@@ -54,7 +54,7 @@ void position(bool isTransposed, int lane, int half, int &row, int &column) {
 Flow runLoadMatrix(Warp &warp, const Op &op, uint32_t mask) {
   if (!isWhole(warp, op, mask))
     return Flow::next;
-  Access access = rowsOf(warp, op);
+  Access access = rowsOf(warp, op, false);
   uint16_t elements[4][8][8] = {};
   uint32_t bad[4][8] = {}; // by element
   bool isDefined = true;
@@ -93,7 +93,7 @@ Flow runLoadMatrix(Warp &warp, const Op &op, uint32_t mask) {
 Flow runStoreMatrix(Warp &warp, const Op &op, uint32_t mask) {
   if (!isWhole(warp, op, mask))
     return Flow::next;
-  Access access = rowsOf(warp, op);
+  Access access = rowsOf(warp, op, true);
   uint16_t elements[4][8][8] = {};
   uint32_t bad[4][8] = {};
   for (int m = 0; m < op.count; ++m) {

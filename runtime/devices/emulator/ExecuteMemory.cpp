@@ -167,7 +167,7 @@ void loadLocal(Warp &warp, const Op &op, uint32_t mask,
   LaneBits bad = {};
   for (uint32_t rest = mask; rest; rest &= rest - 1) {
     int lane = std::countr_zero(rest);
-    if (!isLocal(warp, op, addresses[lane], bytes, lane))
+    if (!isLocal(warp, op, addresses[lane], bytes, lane, false))
       continue;
     uint64_t at = lane * size + addresses[lane];
     std::memcpy(packed.bytes + lane * bytes, &warp.local[at], bytes);
@@ -227,7 +227,8 @@ Flow runLoad(Warp &warp, const Op &op, uint32_t mask) {
     } else if (space == Space::local) {
       loadLocal(warp, op, here, addresses, bytes);
     } else if (space == Space::shared) {
-      Access access = sharedAccess(warp, op, here, addresses, bytes, bytes);
+      Access access =
+          sharedAccess(warp, op, here, addresses, bytes, bytes, false);
       countShared(warp, access, bytes);
       if (isStrong(*op.instruction))
         finishStrongLoad(warp, op, access, bytes);

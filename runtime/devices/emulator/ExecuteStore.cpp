@@ -69,7 +69,7 @@ void storeLocal(Warp &warp, const Op &op, uint32_t mask,
   uint64_t size = warp.block->launch->program->function->localBytes;
   for (uint32_t rest = mask; rest; rest &= rest - 1) {
     int lane = std::countr_zero(rest);
-    if (!isLocal(warp, op, addresses[lane], bytes, lane))
+    if (!isLocal(warp, op, addresses[lane], bytes, lane, true))
       continue;
     uint64_t at = lane * size + addresses[lane];
     std::memcpy(&warp.local[at], packed + lane * bytes, bytes);
@@ -119,7 +119,8 @@ Flow runStore(Warp &warp, const Op &op, uint32_t mask) {
     if (space == Space::local) {
       storeLocal(warp, op, here, addresses, bytes, packed.bytes, bad, anyBad);
     } else if (space == Space::shared) {
-      Access access = sharedAccess(warp, op, here, addresses, bytes, bytes);
+      Access access =
+          sharedAccess(warp, op, here, addresses, bytes, bytes, true);
       countShared(warp, access, bytes);
       if (isStrong(*op.instruction))
         storeStrong(warp, op, access, bytes, packed.bytes);

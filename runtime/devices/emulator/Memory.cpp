@@ -16,6 +16,7 @@ namespace quipu::emulator {
 namespace {
 
 constexpr uint64_t unitBytes = 4, wordBytes = 64 * unitBytes;
+constexpr uint64_t nearBytes = 4096; // before a buffer, to be named after it
 
 std::string hex(uint64_t value) {
   char text[24];
@@ -181,32 +182,64 @@ bool Memory::isDefined(uint64_t address, uint64_t bytes) const {
   return true;
 }
 
-std::string Memory::describe(uint64_t address) const {
-  const Buffer *buffer = find(address);
-  if (!buffer && address >> slotShift)
-    buffer = find(address - (uint64_t(1) << slotShift)); // the gap behind one
-  if (!buffer)
-    return hex(address) + ", in no buffer";
-  uint64_t offset = address - buffer->address;
+const Buffer *Memory::nearest(uint64_t address) const {
+  const Buffer *below = find(address);
+  if (below && address - below->address < below->bytes)
+    return below;
+  if (!below && address >> slotShift)
+    below = find(address - (uint64_t(1) << slotShift)); // the gap behind one
+  const Buffer *above = find(address + nearBytes);
+  if (!above || above == below)
+    return below;
+  uint64_t ahead = above->address - address;
+  return !below || ahead < address - below->address - below->bytes ? above
+                                                                   : below;
+}
+
+/// The region that holds `offset` or lies nearest to it; null: there are none.
+static const Region *nearestRegion(const Buffer &buffer, uint64_t offset) {
+  const Region *nearest = nullptr;
+  uint64_t least = ~uint64_t(0);
+  for (const Region &region : buffer.regions) {
+    uint64_t end = region.offset + region.bytes;
+    uint64_t away = offset < region.offset ? region.offset - offset
+                    : offset < end         ? 0
+                                           : offset - end + 1;
+    if (away < least) {
+      nearest = &region;
+      least = away;
+    }
+  }
+  return nearest;
+}
+
+std::string Memory::describe(uint64_t address, uint64_t bytes) const {
+  const Buffer *buffer = nearest(address);
   std::string text = hex(address) + ", ";
-  if (offset >= buffer->bytes)
-    return text + std::to_string(offset - buffer->bytes) +
-           " bytes after the end of buffer '" + buffer->name + "' (" +
-           std::to_string(buffer->bytes) + " bytes)";
-  std::string within = "buffer '" + buffer->name + "'";
-  const Region *below = nullptr; // the last that begins at or before it
-  for (const Region &region : buffer->regions)
-    if (region.offset <= offset)
-      below = &region;
-  if (!below)
-    return text + within + " + " + std::to_string(offset) +
-           (buffer->regions.empty() ? "" : ", before all of its parts");
-  if (offset - below->offset < below->bytes)
-    return text + "'" + below->name + "' + " +
-           std::to_string(offset - below->offset) + " in " + within;
-  return text + std::to_string(offset - below->offset - below->bytes) +
-         " bytes after the end of '" + below->name + "' (" +
-         std::to_string(below->bytes) + " bytes) in " + within;
+  if (!buffer)
+    return text + "in no buffer";
+  uint64_t offset = address - buffer->address;
+  const Region *region =
+      offset < buffer->bytes ? nearestRegion(*buffer, offset) : nullptr;
+  std::string part = "buffer '" + buffer->name + "'", within;
+  uint64_t from = 0, size = buffer->bytes;
+  if (region) {
+    within = " in " + part;
+    part = "'" + region->name + "'";
+    from = region->offset;
+    size = region->bytes;
+  }
+  std::string whole = part + " (" + std::to_string(size) + " bytes)" + within;
+  if (int64_t(offset) < int64_t(from))
+    return text + std::to_string(from - offset) + " bytes before " + whole;
+  offset -= from;
+  if (offset >= size)
+    return text + std::to_string(offset - size) + " bytes after the end of " +
+           whole;
+  text += part + " + " + std::to_string(offset) + within;
+  if (size - offset < bytes)
+    text += ", beyond its end (" + std::to_string(size) + " bytes)";
+  return text;
 }
 
 uint64_t Memory::nextLaunch() {

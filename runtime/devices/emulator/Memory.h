@@ -84,8 +84,13 @@ public:
   void setDefined(uint64_t address, uint64_t bytes, bool defined);
   bool isDefined(uint64_t address, uint64_t bytes) const;
 
-  /// "buffer 'x' + 16", or where the nearest buffer is.
-  std::string describe(uint64_t address) const;
+  /// The buffer that holds `address` or that reports name for it: one that
+  /// begins within 4 KiB behind it, or else the one before; or null.
+  const Buffer *nearest(uint64_t address) const;
+
+  /// "buffer 'x' + 16", or where the nearest buffer is; of an access of
+  /// `bytes` also, where it begins inside, that it goes beyond the end.
+  std::string describe(uint64_t address, uint64_t bytes = 1) const;
 
   /// A new number in the launch field of cells.
   uint64_t nextLaunch();

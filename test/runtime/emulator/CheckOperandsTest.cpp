@@ -41,16 +41,18 @@ TEST(CheckOperands, findsMisalignedAddressesInEverySpace) {
            "], 1;\nend:\n";
   };
   expectClean(shared(8));
-  EXPECT_THAT(finding(shared(4), Check::misaligned),
-              HasSubstr("8-byte access of shared memory + 4"));
+  EXPECT_THAT(
+      finding(shared(4), Check::misaligned),
+      HasSubstr("8-byte store at shared memory + 4, not a multiple of 8"));
   auto local = [](int at) {
     return ".local .align 8 .b8 depot[16];\nmov.u32 %r5, depot;\n"
            "st.local.u32 [%r5+" +
            std::to_string(at) + "], %r0;\n";
   };
   expectClean(local(12));
-  EXPECT_THAT(finding(local(2), Check::misaligned),
-              HasSubstr("4-byte access of local memory"));
+  EXPECT_THAT(
+      finding(local(2), Check::misaligned),
+      HasSubstr("4-byte store at local memory + 2, not a multiple of 4"));
   EXPECT_THAT(finding(local(16), Check::outOfBounds),
               HasSubstr("of which a thread has 16 bytes"));
 }

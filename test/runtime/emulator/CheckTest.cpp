@@ -72,7 +72,7 @@ TEST(Check, findsAccessesBetweenRegions) {
   before.emulator->divide(before.addresses[0], regions);
   before.launch();
   EXPECT_THAT(before.finding(Check::outOfBounds),
-              HasSubstr("buffer 'arena' + 0, before all of its parts"));
+              HasSubstr("4 bytes before 'q' (200 bytes) in buffer 'arena'"));
   before.emulator->divide(before.addresses[0], {});
   before.launchClean();
 }
@@ -90,7 +90,7 @@ TEST(Check, findsSharedMemoryAccessesBeyondTheBlocks) {
   run.launchClean(1, 32, 128);
   run.launch(1, 32, 124);
   EXPECT_THAT(run.finding(Check::outOfBounds),
-              HasSubstr("thread 31: out-of-bounds access: 4-byte access of "
+              HasSubstr("thread 31: out-of-bounds access: 4-byte store at "
                         "shared memory + 124, of which the block has 124"));
 }
 

@@ -56,6 +56,7 @@ uint32_t addressesOf(Warp &warp, const Op &op, uint32_t mask,
   if (uint32_t bad = warp.undefined[row.slot] & mask) {
     report(warp, op, Check::undefined, std::countr_zero(bad),
            "the address depends on a value that nothing wrote");
+    warp.undefined[row.slot] &= ~bad; // said once
     mask &= ~bad;
   }
   return mask;

@@ -191,6 +191,7 @@ void runWarp(Warp &warp, int64_t turn) {
         } else {
           report(warp, op, Check::undefined, std::countr_zero(bad),
                  "the guard depends on a value that nothing wrote");
+          warp.undefined[op.guard.slot] &= ~bad; // said once
         }
       }
     }

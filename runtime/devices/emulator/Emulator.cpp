@@ -204,6 +204,30 @@ void PtxEmulator::takeUnique(Counters &counters) {
   }
 }
 
+/// How far a finding tends to be from its cause: what a race lets a thread read
+/// is undefined, and what is undefined leads part of a block to a barrier.
+int consequence(Check check) {
+  switch (check) {
+  case Check::barrier:
+  case Check::hang:
+  case Check::trap:
+    return 2;
+  case Check::undefined:
+    return 1;
+  default:
+    return 0;
+  }
+}
+
+std::vector<Report> causesFirst(std::vector<Report> found) {
+  std::vector<Report> sorted;
+  for (int distance : {0, 1, 2})
+    for (Report &report : found)
+      if (consequence(report.check) == distance)
+        sorted.push_back(std::move(report));
+  return sorted;
+}
+
 Result<LaunchReport>
 PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
                     std::span<const std::byte> parameters) {
@@ -240,7 +264,7 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
   for (const Worker &worker : workers)
     result.counters += worker.counters;
   takeUnique(result.counters);
-  result.reports = std::move(launch.reports);
+  result.reports = causesFirst(std::move(launch.reports));
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - before)
           .count();

@@ -127,7 +127,6 @@ void update(Warp &warp, const Op &op, const Access &access) {
     std::memcpy(warp.row<std::byte>(op.d) + lane * op.d.bytes, &old,
                 op.d.bytes);
   }
-  setTaint(warp, op.d, access.mask, 0);
 }
 
 } // namespace
@@ -135,6 +134,7 @@ void update(Warp &warp, const Op &op, const Access &access) {
 Flow runAtomic(Warp &warp, const Op &op, uint32_t mask) {
   uint64_t addresses[laneCount];
   unsigned bytes = op.elementBytes;
+  setTaint(warp, op.d, mask, 0); // lanes with a finding too: it is said once
   mask = addressesOf(warp, op, mask, addresses);
   while (mask) {
     uint32_t here = mask;

@@ -69,9 +69,11 @@ Flow runBranchTable(Warp &warp, const Op &op, uint32_t mask) {
   const std::vector<uint32_t> &table =
       warp.block->launch->program->tables[op.target];
   const auto *index = warp.row<uint32_t>(op.a);
-  if (uint32_t bad = warp.undefined[op.a.slot] & mask)
+  if (uint32_t bad = warp.undefined[op.a.slot] & mask) {
     report(warp, op, Check::undefined, std::countr_zero(bad),
            "the branch depends on a value that nothing wrote");
+    warp.undefined[op.a.slot] &= ~bad; // said once
+  }
   std::vector<Side> sides;
   if (uint32_t rest = warp.active & ~mask)
     sides.push_back({rest, warp.pc + 1});

@@ -98,12 +98,13 @@ Flow runShuffle(Warp &warp, const Op &op, uint32_t mask) {
     if (source >= 0)
       valid |= uint32_t(1) << lane;
     int taken = source >= 0 ? source : lane;
-    if ((mask >> lane & 1) && !(mask >> taken & 1))
+    bool isThere = mask >> taken & 1;
+    if ((mask >> lane & 1) && !isThere)
       report(warp, op, Check::inactiveLane, lane,
              "shuffle from lane " + std::to_string(taken) +
                  ", which is not active");
     result[lane] = from[taken];
-    if (anyBad)
+    if (anyBad && isThere)
       detail[lane] =
           detailOf(warp, a, taken) | (detailOf(warp, b, lane) ? 15 : 0);
   }

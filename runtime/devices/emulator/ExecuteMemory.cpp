@@ -114,6 +114,7 @@ bool noteAll(Warp &warp, const Op &op, const Access &access, unsigned bytes) {
 
 void finishLoad(Warp &warp, const Op &op, const Access &access,
                 unsigned bytes) {
+  warp.racing = 0;
   bool isDefined = noteAll(warp, op, access, bytes);
   if (access.isStrided) {
     fill(warp, op, access.mask, access.base + access.offset[0]);
@@ -125,7 +126,8 @@ void finishLoad(Warp &warp, const Op &op, const Access &access,
   if (isDefined)
     return fillTaint(warp, op, access.mask, nullptr);
   LaneBits bad = {};
-  for (uint32_t rest = access.mask; rest; rest &= rest - 1) {
+  // What a race brings counts as defined: it has been said.
+  for (uint32_t rest = access.mask & ~warp.racing; rest; rest &= rest - 1) {
     int lane = std::countr_zero(rest);
     bad.bits[lane] =
         uint32_t(undefinedBytes(access.place, access.offset[lane], bytes));
@@ -217,6 +219,7 @@ void finishStrongLoad(Warp &warp, const Op &op, const Access &access,
 Flow runLoad(Warp &warp, const Op &op, uint32_t mask) {
   uint64_t addresses[laneCount];
   unsigned bytes = op.elementBytes * op.count;
+  uint32_t asked = mask, loaded = 0;
   mask = addressesOf(warp, op, mask, addresses);
   while (mask) {
     uint32_t here = mask;
@@ -224,12 +227,15 @@ Flow runLoad(Warp &warp, const Op &op, uint32_t mask) {
     uint32_t others = mask & ~here;
     if (space == Space::param) {
       loadParameters(warp, op, here, addresses, bytes);
+      loaded |= here;
     } else if (space == Space::local) {
       loadLocal(warp, op, here, addresses, bytes);
+      loaded |= here;
     } else if (space == Space::shared) {
       Access access =
           sharedAccess(warp, op, here, addresses, bytes, bytes, false);
       countShared(warp, access, bytes);
+      loaded |= access.mask;
       if (isStrong(*op.instruction))
         finishStrongLoad(warp, op, access, bytes);
       else if (access.mask)
@@ -241,6 +247,7 @@ Flow runLoad(Warp &warp, const Op &op, uint32_t mask) {
         if (!access.mask)
           continue;
         countGlobal(warp, access, bytes, false);
+        loaded |= access.mask;
         if (isStrong(*op.instruction))
           finishStrongLoad(warp, op, access, bytes);
         else
@@ -249,6 +256,9 @@ Flow runLoad(Warp &warp, const Op &op, uint32_t mask) {
     }
     mask = others;
   }
+  // What a finding left unloaded counts as defined: it has been said.
+  if (loaded != asked)
+    fillTaint(warp, op, asked & ~loaded, nullptr);
   return Flow::next;
 }
 

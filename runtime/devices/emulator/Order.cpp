@@ -71,6 +71,8 @@ void reportRace(Warp &warp, const Op &op, const Place &place, uint64_t offset,
           : warp.block->launch->memory->describe(place.address + offset);
   bool isAtomic = kind >= Kind::atomic || otherKind >= Kind::atomic;
   bool isRead = kind == Kind::read || otherKind == Kind::read;
+  if (kind == Kind::read)
+    warp.racing |= lane < uint32_t(laneCount) ? uint32_t(1) << lane : allLanes;
   report(warp, op, place.isShared ? Check::sharedRace : Check::globalRace,
          lane < uint32_t(laneCount) ? lane : 0,
          std::string(names[int(kind)]) + " at " + where +
@@ -136,31 +138,34 @@ void markReads(Warp &warp, Cell *cells, uint64_t count, Cell mine,
   }
 }
 
-void checkWrites(Warp &warp, const Op &op, const Place &place, uint64_t first,
+/// Whether there is none that is unordered.
+bool checkWrites(Warp &warp, const Op &op, const Place &place, uint64_t first,
                  uint64_t count, uint32_t lane) {
   for (uint64_t i = first; i < first + count; ++i) {
     Cell cell = load(place.shadow.writes[i]);
     if (cell >= newCells(warp, place.isShared) &&
         !isOrdered(warp, cell, place.isShared, lane)) {
       reportRace(warp, op, place, 2 * i, Kind::read, lane, cell, Kind::write);
-      return;
+      return false;
     }
   }
+  return true;
 }
 
-/// Checks a plain access against unordered atomics, once it is marked.
-void checkAtomics(Warp &warp, const Op &op, const Place &place, uint64_t offset,
+/// Whether no atomic is unordered with a plain access that has been marked.
+bool checkAtomics(Warp &warp, const Op &op, const Place &place, uint64_t offset,
                   uint64_t bytes, Kind kind, uint32_t lane) {
   if (!place.shadow.span->meets(offset, offset + bytes)) [[likely]]
-    return;
+    return true;
   for (uint64_t i = offset / 2; i < (offset + bytes + 1) / 2; ++i) {
     Cell cell = load(place.shadow.atomics[i]);
     if (cell >= newCells(warp, place.isShared) &&
         !isOrdered(warp, cell, place.isShared, lane)) {
       reportRace(warp, op, place, 2 * i, kind, lane, cell, kindOf(cell));
-      return;
+      return false;
     }
   }
+  return true;
 }
 
 /// Whether all of these cells are of earlier launches and wholly defined.
@@ -210,9 +215,9 @@ static bool noteSharedRead(Warp &warp, const Op &op, const Place &place,
     isRacing = true;
     reportRace(warp, op, place, 2 * cell, Kind::read, lane, write, Kind::write);
   }
-  if (!isRacing)
-    checkAtomics(warp, op, place, offset, bytes, Kind::read, lane);
-  return isDefined || undefinedBytes(place, offset, bytes) == 0;
+  isRacing = isRacing ||
+             !checkAtomics(warp, op, place, offset, bytes, Kind::read, lane);
+  return isDefined || isRacing || undefinedBytes(place, offset, bytes) == 0;
 }
 
 bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
@@ -226,10 +231,12 @@ bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
             cellOf(warp, /*isShared=*/false, lane), /*isShared=*/false, lane);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   Past past = lookBack(warp, place, first, count);
-  if (past != Past::clean)
-    checkWrites(warp, op, place, first, count, lane);
-  checkAtomics(warp, op, place, offset, bytes, Kind::read, lane);
-  return past != Past::mixed || undefinedBytes(place, offset, bytes) == 0;
+  bool isRacing =
+      (past != Past::clean &&
+       !checkWrites(warp, op, place, first, count, lane)) ||
+      !checkAtomics(warp, op, place, offset, bytes, Kind::read, lane);
+  return past != Past::mixed || isRacing ||
+         undefinedBytes(place, offset, bytes) == 0;
 }
 
 bool noteReads(Warp &warp, const Op &op, const Place &place, uint64_t offset,

@@ -27,7 +27,8 @@ Cell cellOf(const Warp &warp, bool isShared, uint32_t lane);
 
 /// Notes reads of bytes [offset, offset + bytes) by `lane` (of every lane of
 /// the warp for laneCount) and checks them against unordered writes and
-/// atomics. Returns whether all bytes are defined.
+/// atomics. Returns whether all bytes are defined, or count as such since the
+/// read is a race. Lanes that race are set in Warp::racing.
 bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
               uint64_t bytes, uint32_t lane);
 

@@ -93,6 +93,7 @@ struct Warp {
   KnownClocks observed;       // what a fence would make known
   bool hasFenced = false;
   uint64_t fenceClock = 0; // just behind the last fence
+  uint32_t racing = 0;     // lanes of the present load that race
 
   std::deque<std::vector<AsyncCopy>> groups; // committed, oldest first
   std::vector<AsyncCopy> open;               // not yet committed

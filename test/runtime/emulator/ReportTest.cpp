@@ -9,6 +9,7 @@
 namespace quipu::emulator {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::vector<uint32_t> zeros(size_t count) {
@@ -57,6 +58,72 @@ TEST(Report, saysWhatAnAccessOfSharedMemoryWas) {
                 HasSubstr(std::string(what) + " shared memory + 64, of which "
                                               "the block has 64 bytes"));
   }
+}
+
+/// The findings of `body` on buffer 'x' of 32 words and 'y', of which nothing
+/// is written yet, in a block of two warps.
+std::vector<Check> checks(const std::string &body, uint64_t seed = 0) {
+  KernelRun run("mov.u32 %r9, dyn;\nshl.b32 %r8, %r0, 2;\n" + body, 2,
+                {1, seed});
+  run.input("x", zeros(32));
+  run.output("y", 256);
+  run.launch(1, 64, 256);
+  std::vector<Check> found;
+  for (const Report &report : run.report.reports)
+    found.push_back(report.check);
+  return found;
+}
+
+TEST(Report, letsTheResultOfAFindingBeDefined) {
+  std::string store = indexed(11, 1, 4) + "st.global.u32 [%rd11], %r1;\n";
+  EXPECT_THAT(checks("ld.global.u32 %r1, [%rd0+128];\n" + store),
+              ElementsAre(Check::outOfBounds));
+  EXPECT_THAT(checks("ld.shared.u32 %r1, [dyn+256];\n" + store),
+              ElementsAre(Check::outOfBounds));
+  EXPECT_THAT(checks("ld.global.u32 %r1, [%rd0+2];\n" + store),
+              ElementsAre(Check::misaligned));
+  EXPECT_THAT(checks("atom.global.add.u32 %r1, [%rd1+256], 1;\n" + store),
+              ElementsAre(Check::outOfBounds));
+  EXPECT_THAT(checks("and.b32 %r3, %r0, 16;\n"
+                     "setp.eq.u32 %p1, %r3, 0;\n"
+                     "@%p1 mov.u32 %r2, 1;\n"
+                     "@!%p1 bra done;\n"
+                     "shfl.sync.bfly.b32 %r1, %r2, 16, 31, 0xffff;\n" +
+                     store + "done:\n"),
+              ElementsAre(Check::inactiveLane));
+}
+
+TEST(Report, saysOnceThatAValueIsUndefined) {
+  EXPECT_THAT(checks("add.u32 %r2, %r1, 4;\n"
+                     "cvt.u64.u32 %rd3, %r2;\n"
+                     "add.u64 %rd3, %rd3, %rd1;\n"
+                     "st.global.u32 [%rd3], %r0;\n"
+                     "ld.global.u32 %r3, [%rd3+4];\n"),
+              ElementsAre(Check::undefined));
+  EXPECT_THAT(checks("setp.eq.u32 %p1, %r1, 4;\n"
+                     "@%p1 bra next;\nnext:\n@%p1 bra end;\nend:\n"),
+              ElementsAre(Check::undefined));
+}
+
+TEST(Report, putsARaceBeforeWhatItLeadsTo) {
+  // Each warp reads what the other one writes.
+  std::string body = "st.shared.u32 [%r8], %r0;\n"
+                     "xor.b32 %r2, %r8, 128;\n"
+                     "ld.shared.u32 %r1, [%r2];\n" +
+                     indexed(11, 1, 4) + "st.global.u32 [%rd11], %r1;\n";
+  for (uint64_t seed = 0; seed < 20; ++seed)
+    EXPECT_EQ(checks(body, seed).at(0), Check::sharedRace) << "seed " << seed;
+  // A race on what nothing wrote: the copy is not waited for.
+  EXPECT_THAT(checks("setp.ge.u32 %p1, %r0, 32;\n"
+                     "@%p1 bra read;\n"
+                     "cp.async.ca.shared.global [%r8], [%rd0], 4;\n"
+                     "read:\n"
+                     "and.b32 %r2, %r8, 127;\n"
+                     "ld.shared.u32 %r1, [%r2];\n" +
+                     indexed(11, 1, 4) +
+                     "@!%p1 bra done;\n"
+                     "st.global.u32 [%rd11], %r1;\ndone:\n"),
+              ElementsAre(Check::sharedRace));
 }
 
 } // namespace

@@ -55,7 +55,7 @@ uint32_t addressesOf(Warp &warp, const Op &op, uint32_t mask,
     warp.lanes->address64(addresses, warp.row<void>(row), offset);
   if (uint32_t bad = warp.undefined[row.slot] & mask) {
     report(warp, op, Check::undefined, std::countr_zero(bad),
-           "the address depends on a value that nothing wrote");
+           "the address depends on a value that nothing wrote", {.lanes = bad});
     warp.undefined[row.slot] &= ~bad; // said once
     mask &= ~bad;
   }
@@ -112,13 +112,15 @@ Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
         report(warp, op, Check::misaligned, lane,
                accessText(op, bytes, isStore) +
                    launch.memory->describe(address) + ", not a multiple of " +
-                   std::to_string(align));
+                   std::to_string(align),
+               {ptx::Space::global, address});
       } else if (launch.memory->pieceAt(address) != piece) {
         looked &= ~bit; // of another piece: next time
       } else {
         report(warp, op, Check::outOfBounds, lane,
                accessText(op, bytes, isStore) +
-                   launch.memory->describe(address, bytes));
+                   launch.memory->describe(address, bytes),
+               {ptx::Space::global, address});
       }
       access.mask &= ~bit;
     }
@@ -131,9 +133,10 @@ Access globalAccess(Warp &warp, const Op &op, uint32_t &mask,
   for (int lane = 0; lane < laneCount; ++lane)
     access.offset[lane] = addresses[lane] - buffer->address;
   if (access.mask && isStore && !buffer->writable) {
+    uint64_t at = addresses[std::countr_zero(access.mask)];
     report(warp, op, Check::readOnly, std::countr_zero(access.mask),
-           accessText(op, bytes, true) +
-               launch.memory->describe(addresses[first]));
+           accessText(op, bytes, true) + launch.memory->describe(at),
+           {ptx::Space::global, at, access.mask});
     access.mask = 0;
   }
   classify(warp, access, bytes);
@@ -165,7 +168,8 @@ Access sharedAccess(Warp &warp, const Op &op, uint32_t mask,
                  std::to_string(int64_t(address)) +
                  (isInside ? ", not a multiple of " + std::to_string(align)
                            : ", of which the block has " +
-                                 std::to_string(size) + " bytes"));
+                                 std::to_string(size) + " bytes"),
+             {ptx::Space::shared, address});
       access.mask &= ~(uint32_t(1) << lane);
     }
   classify(warp, access, bytes);
@@ -182,7 +186,8 @@ bool isLocal(Warp &warp, const Op &op, uint64_t at, unsigned bytes, int lane,
                std::to_string(int64_t(at)) +
                (isInside ? ", not a multiple of " + std::to_string(bytes)
                          : ", of which a thread has " + std::to_string(size) +
-                               " bytes"));
+                               " bytes"),
+           {ptx::Space::local, at});
   return isInside && at % bytes == 0;
 }
 

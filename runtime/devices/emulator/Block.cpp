@@ -190,7 +190,8 @@ void runWarp(Warp &warp, int64_t turn) {
           mask = 0;
         } else {
           report(warp, op, Check::undefined, std::countr_zero(bad),
-                 "the guard depends on a value that nothing wrote");
+                 "the guard depends on a value that nothing wrote",
+                 {.lanes = bad});
           warp.undefined[op.guard.slot] &= ~bad; // said once
         }
       }
@@ -259,6 +260,7 @@ Result<void> startBlock(Block &block, Launch &launch, Worker &worker,
   block.mbarriers.clear();
   block.syncs.clear();
   block.fromGlobal = block.fromShared = {};
+  block.findings.clear();
   block.warps.resize(launch.warps);
   for (uint32_t warp = 0; warp < launch.warps; ++warp)
     startWarp(block.warps[warp], block, worker, warp);

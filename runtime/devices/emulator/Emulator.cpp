@@ -219,12 +219,19 @@ int consequence(Check check) {
   }
 }
 
-std::vector<Report> causesFirst(std::vector<Report> found) {
+/// The reports of a launch that has ended, causes first.
+std::vector<Report> finished(std::vector<Report> found) {
   std::vector<Report> sorted;
   for (int distance : {0, 1, 2})
-    for (Report &report : found)
-      if (consequence(report.check) == distance)
-        sorted.push_back(std::move(report));
+    for (Report &report : found) {
+      if (consequence(report.check) != distance)
+        continue;
+      // At a barrier, one thread speaks for all; a hang is nobody's.
+      if (distance < 2 && report.threads > 1)
+        report.message += " (and " + std::to_string(report.threads - 1) +
+                          " more thread" + (report.threads > 2 ? "s)" : ")");
+      sorted.push_back(std::move(report));
+    }
   return sorted;
 }
 
@@ -264,7 +271,7 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
   for (const Worker &worker : workers)
     result.counters += worker.counters;
   takeUnique(result.counters);
-  result.reports = causesFirst(std::move(launch.reports));
+  result.reports = finished(std::move(launch.reports));
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - before)
           .count();
@@ -287,26 +294,56 @@ static std::string undefinedSource(const Block &block) {
                    : "shared memory + " + std::to_string(load.address));
 }
 
+/// Notes who met a finding; how many threads had not met it before.
+static int64_t countThreads(Warp &warp, const FindingKey &key, uint32_t lanes) {
+  std::bitset<1024> &met = warp.block->findings[key];
+  auto before = int64_t(met.count());
+  met |= std::bitset<1024>(lanes) << (warp.index * laneCount);
+  return int64_t(met.count()) - before;
+}
+
 void report(Warp &warp, const Op &op, Check check, uint32_t lane,
-            const std::string &detail) {
+            const std::string &detail, const Site &site) {
   Launch &launch = *warp.block->launch;
+  FindingKey key{&op, check};
+  int64_t threads = countThreads(warp, key, site.lanes | uint32_t(1) << lane);
   std::lock_guard lock(launch.mutex);
-  if (int(launch.reports.size()) >= launch.options->maxReports ||
-      !launch.reported.insert({&op, check}).second)
+  if (auto found = launch.reported.find(key); found != launch.reported.end()) {
+    launch.reports[found->second].threads += threads;
     return;
+  }
+  if (int(launch.reports.size()) >= launch.options->maxReports)
+    return;
+  launch.reported[key] = launch.reports.size();
   const Program &program = *launch.program;
   std::string source;
   if (check == Check::undefined)
     source = undefinedSource(*warp.block);
-  launch.reports.push_back(
-      {check, op.line,
-       "kernel " + program.function->name + ", " + program.module->fileName +
-           ":" + std::to_string(op.line) + ", block " +
-           std::to_string(warp.block->index) + ", thread " +
-           std::to_string(warp.index * laneCount + lane) + ": " +
-           std::string(name(check)) + ": " + detail + source});
+  Report found;
+  found.check = check;
+  found.line = op.line;
+  found.block = warp.block->index;
+  found.thread = warp.index * laneCount + lane;
+  found.threads = threads;
+  found.space = site.space;
+  found.address = site.address;
+  if (site.space == ptx::Space::global)
+    if (const Buffer *buffer = launch.memory->nearest(site.address))
+      found.buffer = buffer->name;
+  found.message = "kernel " + program.function->name + ", " +
+                  program.module->fileName + ":" + std::to_string(op.line) +
+                  ", block " + std::to_string(found.block) + ", thread " +
+                  std::to_string(found.thread) + ": " +
+                  std::string(name(check)) + ": " + detail + source;
+  launch.reports.push_back(std::move(found));
   if (int(launch.reports.size()) >= launch.options->maxReports)
     launch.stop = true;
+}
+
+std::string_view name(ptx::Space space) {
+  constexpr std::string_view names[] = {"",      "global", "shared", "shared",
+                                        "local", "param",  "global"};
+  return names[int(space)];
 }
 
 std::string_view name(Check check) {

@@ -40,14 +40,23 @@ enum class Check : uint8_t {
 /// "out-of-bounds access", ...
 std::string_view name(Check check);
 
-/// One finding. `message` is one line: "kernel k, k.ptx:17, block 3, thread 5:
-/// out-of-bounds access: 4-byte load at 0x..., 8 bytes after the end of
-/// buffer 'x' (256 bytes)".
+/// One finding: what is wrong at one instruction, as its first thread met it.
+/// `message` is one line: "kernel k, k.ptx:17, block 3, thread 5: out-of-bounds
+/// access: 4-byte load at 0x..., 8 bytes after the end of buffer 'x' (256
+/// bytes) (and 63 more threads)".
 struct Report {
-  Check check;
-  uint32_t line; // in the PTX text
+  Check check = Check::outOfBounds;
+  uint32_t line = 0; // in the PTX text
   std::string message;
+  uint32_t block = 0, thread = 0; // their numbers, counted along x, then y
+  int64_t threads = 1;            // that met it before the launch ended
+  /// Where the address is; generic: the finding has none.
+  ptx::Space space = ptx::Space::generic;
+  uint64_t address = 0; // of memory other than global: an offset into it
+  std::string buffer;   // of a global address: in or near which it lies, or ""
 };
+/// "global", "shared", "local" or "param"; "" for generic.
+std::string_view name(ptx::Space space);
 
 struct Options {
   int threads = 0;   // on the host; 0: availableThreads()

@@ -113,7 +113,9 @@ void update(Warp &warp, const Op &op, const Access &access) {
       report(warp, op, Check::undefined, lane,
              (undefined >> lane & 1 ? "the operand of the atomic"
                                     : "the word that the atomic changes") +
-                 std::string(" depends on one that nothing wrote"));
+                 std::string(" depends on one that nothing wrote"),
+             {access.place.isShared ? ptx::Space::shared : ptx::Space::global,
+              access.place.address + at});
     }
     noteAtomic(warp, op, access.place, at, op.elementBytes, lane);
     releaseTo(warp, table, access.place.address + at, isRelease);

@@ -71,7 +71,7 @@ Flow runBranchTable(Warp &warp, const Op &op, uint32_t mask) {
   const auto *index = warp.row<uint32_t>(op.a);
   if (uint32_t bad = warp.undefined[op.a.slot] & mask) {
     report(warp, op, Check::undefined, std::countr_zero(bad),
-           "the branch depends on a value that nothing wrote");
+           "the branch depends on a value that nothing wrote", {.lanes = bad});
     warp.undefined[op.a.slot] &= ~bad; // said once
   }
   std::vector<Side> sides;

@@ -33,10 +33,11 @@ uint32_t members(Warp &warp, const Op &op, unsigned n, uint32_t mask) {
   if (uint32_t missing = asked & ~mask & ~warp.exited)
     report(warp, op, Check::inactiveLane, lane,
            "the mask names lane " + std::to_string(std::countr_zero(missing)) +
-               ", which does not take part");
+               ", which does not take part",
+           {.lanes = mask});
   if (!(asked >> lane & 1))
     report(warp, op, Check::inactiveLane, lane,
-           "the mask leaves out the lane itself");
+           "the mask leaves out the lane itself", {.lanes = mask & ~asked});
   return asked & mask;
 }
 

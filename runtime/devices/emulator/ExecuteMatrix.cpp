@@ -21,7 +21,8 @@ bool isWhole(Warp &warp, const Op &op, uint32_t mask) {
   if (mask == allLanes)
     return true;
   report(warp, op, Check::inactiveLane, std::countr_zero(~mask),
-         "an instruction of the whole warp, reached without this lane");
+         "an instruction of the whole warp, reached without this lane",
+         {.lanes = ~mask});
   return false;
 }
 

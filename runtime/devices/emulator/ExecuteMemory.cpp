@@ -149,13 +149,15 @@ void loadParameters(Warp &warp, const Op &op, uint32_t mask,
       report(warp, op, Check::outOfBounds, lane,
              std::to_string(bytes) + "-byte load at parameter + " +
                  std::to_string(int64_t(at)) + ", of which there are " +
-                 std::to_string(block.size()) + " bytes");
+                 std::to_string(block.size()) + " bytes",
+             {Space::param, at});
       continue;
     }
     if (at % bytes != 0 && at % op.elementBytes != 0)
       report(warp, op, Check::misaligned, lane,
              std::to_string(bytes) + "-byte load at parameter + " +
-                 std::to_string(at));
+                 std::to_string(at),
+             {Space::param, at});
     std::memcpy(packed.bytes + lane * bytes, block.data() + at, bytes);
   }
   fill(warp, op, mask, packed.bytes);

@@ -133,12 +133,14 @@ Flow runStore(Warp &warp, const Op &op, uint32_t mask) {
         if (!access.mask)
           continue;
         countGlobal(warp, access, bytes, true);
-        if (uint32_t wrong = anyBad & access.mask)
+        if (uint32_t wrong = anyBad & access.mask) {
+          uint64_t at = addresses[std::countr_zero(wrong)];
           report(warp, op, Check::undefined, std::countr_zero(wrong),
                  "the value stored at " +
-                     warp.block->launch->memory->describe(
-                         addresses[std::countr_zero(wrong)]) +
-                     " depends on one that nothing wrote");
+                     warp.block->launch->memory->describe(at) +
+                     " depends on one that nothing wrote",
+                 {Space::global, at, wrong});
+        }
         if (isStrong(*op.instruction))
           storeStrong(warp, op, access, bytes, packed.bytes);
         else

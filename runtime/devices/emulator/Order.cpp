@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 
 namespace quipu::emulator {
 namespace {
@@ -73,8 +74,9 @@ void reportRace(Warp &warp, const Op &op, const Place &place, uint64_t offset,
   bool isRead = kind == Kind::read || otherKind == Kind::read;
   if (kind == Kind::read)
     warp.racing |= lane < uint32_t(laneCount) ? uint32_t(1) << lane : allLanes;
+  bool isOne = lane < uint32_t(laneCount);
   report(warp, op, place.isShared ? Check::sharedRace : Check::globalRace,
-         lane < uint32_t(laneCount) ? lane : 0,
+         isOne ? lane : std::countr_zero(warp.active),
          std::string(names[int(kind)]) + " at " + where +
              " is not ordered after " +
              (otherKind == Kind::atomic ? "an " : "a ") +
@@ -82,7 +84,9 @@ void reportRace(Warp &warp, const Op &op, const Place &place, uint64_t offset,
              whoText(warp, other, place.isShared) +
              (isAtomic && isRead ? "; where any of its values will do, "
                                    "ld.volatile or ld.relaxed is no race"
-                                 : ""));
+                                 : ""),
+         {place.isShared ? ptx::Space::shared : ptx::Space::global,
+          place.address + offset, isOne ? 0 : warp.active});
 }
 
 /// Cells at or above are of this launch (shared: not before everyone).
@@ -386,7 +390,8 @@ void noteAtomic(Warp &warp, const Op &op, const Place &place, uint64_t offset,
     while (!__atomic_compare_exchange_n(&cell, &old, now, false,
                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED));
   }
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!place.isShared)
+    std::atomic_thread_fence(std::memory_order_seq_cst);
   Kind kind = kindOf(mine);
   for (uint64_t i = first; i < end; ++i)
     for (Kind other : {Kind::write, Kind::read}) {

@@ -12,9 +12,9 @@
 #include "runtime/devices/emulator/Program.h"
 #include "runtime/devices/emulator/SyncClocks.h"
 
+#include <bitset>
 #include <deque>
 #include <mutex>
-#include <set>
 #include <unordered_map>
 
 namespace quipu::emulator {
@@ -22,6 +22,9 @@ namespace quipu::emulator {
 struct Block;
 inline constexpr uint32_t allLanes = 0xffffffff;
 inline constexpr uint32_t noOp = ptx::noInstruction;
+
+/// Findings with the same key are one report.
+using FindingKey = std::pair<const Op *, Check>;
 
 /// What all host threads of a launch share.
 struct Launch {
@@ -41,7 +44,7 @@ struct Launch {
 
   std::mutex mutex; // of the two below
   std::vector<Report> reports;
-  std::set<std::pair<const Op *, Check>> reported;
+  std::map<FindingKey, size_t> reported; // to the report
 };
 
 /// What one host thread counts.
@@ -151,9 +154,10 @@ struct Block {
   uint64_t floorCell = 0;  // shared cells below are ordered before everyone
   Barrier barriers[16];
   std::unordered_map<uint32_t, Mbarrier> mbarriers;
-  SyncTable syncs;                      // of shared memory
-  uint32_t running = 0;                 // warps, a bit each
-  UndefinedLoad fromGlobal, fromShared; // the last of each
+  SyncTable syncs;                                  // of shared memory
+  uint32_t running = 0;                             // warps, a bit each
+  UndefinedLoad fromGlobal, fromShared;             // the last of each
+  std::map<FindingKey, std::bitset<1024>> findings; // threads that met them
 };
 
 /// Puts a block at its start. Its storage is kept from the block before.
@@ -163,10 +167,18 @@ Result<void> startBlock(Block &block, Launch &launch, Worker &worker,
 /// Runs a block until it ends (true) or has used its turn.
 bool runBlock(Block &block, Worker &worker);
 
-/// Notes a finding of `lane` at an instruction, once for each instruction and
-/// check; ends the launch when there are enough.
+/// What a finding is about, where that is known.
+struct Site {
+  ptx::Space space = ptx::Space::generic;
+  uint64_t address = 0; // as Report::address
+  uint32_t lanes = 0;   // that it holds of beside the one it is reported for
+};
+
+/// Notes a finding of `lane` at an instruction; the first one for each
+/// instruction and check is reported, the others counted. Ends the launch when
+/// there are enough reports.
 void report(Warp &warp, const Op &op, Check check, uint32_t lane,
-            const std::string &detail);
+            const std::string &detail, const Site &site = {});
 
 /// Removes lanes that have ended; Flow::done once none is left.
 Flow endLanes(Warp &warp, uint32_t mask);

@@ -10,7 +10,9 @@ namespace quipu::emulator {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 
 std::vector<uint32_t> zeros(size_t count) {
   return std::vector<uint32_t>(count, 0);
@@ -58,6 +60,56 @@ TEST(Report, saysWhatAnAccessOfSharedMemoryWas) {
                 HasSubstr(std::string(what) + " shared memory + 64, of which "
                                               "the block has 64 bytes"));
   }
+}
+
+TEST(Report, saysWhereAFindingIsAndForHowMany) {
+  // Of 4 blocks of 96 threads all but the first 32 of each are beyond x.
+  std::string access = indexed(10, 0, 4) + "ld.global.u32 %r1, [%rd10];\n";
+  std::string again = "loop:\n" + access +
+                      "add.u32 %r2, %r2, 1;\n"
+                      "setp.lt.u32 %p1, %r2, 3;\n"
+                      "@%p1 bra loop;\n";
+  for (const std::string &body : {access, "mov.u32 %r2, 0;\n" + again}) {
+    KernelRun run(body, 1, {1});
+    run.input("x", zeros(32));
+    run.launch(4, 96);
+    ASSERT_EQ(run.report.reports.size(), 1u);
+    const Report &found = run.report.reports[0];
+    EXPECT_EQ(found.block, 0u);
+    EXPECT_EQ(found.thread, 32u);
+    EXPECT_EQ(found.threads, 4 * 64);
+    EXPECT_EQ(found.space, ptx::Space::global);
+    EXPECT_EQ(found.address, run.addresses[0] + 128);
+    EXPECT_EQ(found.buffer, "x");
+    EXPECT_THAT(found.message,
+                EndsWith("buffer 'x' (128 bytes) (and 255 more threads)"));
+  }
+}
+
+TEST(Report, countsLanesThatOneAccessReportsTogether) {
+  KernelRun run(indexed(10, 0, 4) + "st.global.u32 [%rd10], %r1;\n", 1, {1});
+  run.output("x", 256);
+  run.launch(1, 64);
+  EXPECT_THAT(run.finding(Check::undefined),
+              EndsWith(" (and 63 more threads)"));
+  KernelRun shared("setp.lt.u32 %p1, %r0, 2;\nmov.u32 %r9, dyn;\n"
+                   "@%p1 st.shared.u32 [%r9+4], %r0;\n",
+                   0, {1});
+  shared.launch(1, 32, 4);
+  const Report &found = shared.report.reports.at(0);
+  EXPECT_THAT(found.message, EndsWith(" 4 bytes (and 1 more thread)"));
+  EXPECT_EQ(found.space, ptx::Space::shared);
+  EXPECT_EQ(found.address, 4u);
+  EXPECT_EQ(found.buffer, "");
+}
+
+TEST(Report, countsNobodyAtBarriers) {
+  KernelRun run("setp.lt.u32 %p0, %r0, 40;\n@%p0 bra skip;\nbar.sync 0;\n"
+                "skip:\n",
+                0, {1});
+  run.launch(1, 64);
+  EXPECT_THAT(run.finding(Check::barrier), Not(HasSubstr("more thread")));
+  EXPECT_EQ(run.report.reports[0].space, ptx::Space::generic);
 }
 
 /// The findings of `body` on buffer 'x' of 32 words and 'y', of which nothing

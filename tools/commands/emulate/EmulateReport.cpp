@@ -139,6 +139,22 @@ static Json describe(const Extent &extent) {
   return {extent.x, extent.y, extent.z};
 }
 
+static Json describe(const Report &report) {
+  Json json = {{"check", std::string(name(report.check))},
+               {"line", report.line},
+               {"block", report.block},
+               {"thread", report.thread},
+               {"threads", report.threads}};
+  if (report.space != ptx::Space::generic) {
+    json["space"] = std::string(name(report.space));
+    json["address"] = report.address;
+  }
+  if (!report.buffer.empty())
+    json["buffer"] = report.buffer;
+  json["message"] = report.message;
+  return json;
+}
+
 Json quipu::describeRun(std::span<const EmulatedLaunch> launches,
                         std::span<const EmulatedOutput> outputs) {
   Json json = {
@@ -146,9 +162,7 @@ Json quipu::describeRun(std::span<const EmulatedLaunch> launches,
   for (const EmulatedLaunch &launch : launches) {
     Json reports = Json::array();
     for (const Report &report : launch.report.reports)
-      reports.push_back({{"check", std::string(name(report.check))},
-                         {"line", report.line},
-                         {"message", report.message}});
+      reports.push_back(describe(report));
     json["clean"] = json["clean"].get<bool>() && launch.report.clean();
     json["launches"].push_back(
         {{"kernel", launch.kernel},

@@ -117,6 +117,7 @@ void update(Warp &warp, const Op &op, const Access &access) {
              {access.place.isShared ? ptx::Space::shared : ptx::Space::global,
               access.place.address + at});
     }
+    std::unique_lock lock = lockWord(warp, access.place, at);
     noteAtomic(warp, op, access.place, at, op.elementBytes, lane);
     releaseTo(warp, table, access.place.address + at, isRelease);
     uint64_t b = valueOf(warp, op.b, lane);

@@ -87,6 +87,7 @@ void storeStrong(Warp &warp, const Op &op, const Access &access, unsigned bytes,
   for (uint32_t rest = access.mask; rest; rest &= rest - 1) {
     int lane = std::countr_zero(rest);
     std::byte *to = access.base + access.offset[lane];
+    std::unique_lock lock = lockWord(warp, access.place, access.offset[lane]);
     noteAtomic(warp, op, access.place, access.offset[lane], bytes, lane);
     // What was released must be in the table before the value can be seen.
     if (op.instruction->semantics != ptx::Semantics::isVolatile)

@@ -366,6 +366,14 @@ static void defineBytes(const Warp &warp, const Place &place, uint64_t offset,
   }
 }
 
+std::unique_lock<std::mutex> lockWord(Warp &warp, const Place &place,
+                                      uint64_t offset) {
+  if (place.isShared) // one host thread sees it
+    return {};
+  return std::unique_lock(
+      warp.block->launch->wordLocks.of(place.address + offset));
+}
+
 void noteAtomic(Warp &warp, const Op &op, const Place &place, uint64_t offset,
                 uint64_t bytes, uint32_t lane) {
   if (!place.shadow.writes)

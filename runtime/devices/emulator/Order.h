@@ -41,6 +41,10 @@ bool noteReads(Warp &warp, const Op &op, const Place &place, uint64_t offset,
 void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
                uint64_t bytes, uint32_t lane, uint64_t undefined);
 
+/// To be held while an atomic or strong store is noted and done.
+std::unique_lock<std::mutex> lockWord(Warp &warp, const Place &place,
+                                      uint64_t offset);
+
 /// Notes an atomic or strong store, before it is part of a release: those do
 /// not race with each other, but do with unordered plain accesses.
 void noteAtomic(Warp &warp, const Op &op, const Place &place, uint64_t offset,

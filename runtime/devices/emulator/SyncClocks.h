@@ -70,6 +70,18 @@ private:
   std::map<uint64_t, KnownClocks> words;
 };
 
+/// Locks that make noting an atomic of global memory and doing it one step: the
+/// last that is noted is the last that was done, on any host thread.
+class WordLocks {
+public:
+  std::mutex &of(uint64_t address) {
+    return locks[address / 16 % (sizeof locks / sizeof *locks)];
+  }
+
+private:
+  std::mutex locks[64];
+};
+
 } // namespace quipu::emulator
 
 #endif // QUIPU_RUNTIME_DEVICES_EMULATOR_SYNCCLOCKS_H

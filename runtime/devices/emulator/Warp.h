@@ -37,6 +37,7 @@ struct Launch {
   uint32_t sharedBytes = 0;
   uint32_t threads = 0, warps = 0; // of a block
   SyncTable syncs;                 // of global memory
+  WordLocks wordLocks;
 
   std::atomic<int64_t> nextBlock{0}, blocksLeft{0};
   std::atomic<int64_t> instructions{0};

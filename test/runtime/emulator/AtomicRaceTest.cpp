@@ -114,6 +114,25 @@ TEST(AtomicRace, findsPlainLoads) {
   }
 }
 
+TEST(AtomicRace, remembersAllAtomicsSinceABarrier) {
+  // Thread 3 reads after its own atomic, maybe the last one to run.
+  std::string body = only("%r0", 0, "st.shared.u32 [dyn], 0;\n") +
+                     "bar.sync 0;\nand.b32 %r7, %r0, 31;\n" +
+                     only("%r7", 3, "red.shared.add.u32 [dyn], 1;\n");
+  std::string load = only("%r0", 3, "ld.shared.u32 %r2, [dyn];\n");
+  expectClean(body + "bar.sync 0;\n" + load, {1, 96});
+  finding(body + load, {1, 96}, Check::sharedRace);
+}
+
+TEST(AtomicRace, findsStoresInKernelsWithFences) {
+  std::string body = only("%r0", 0,
+                          "membar.gl;\n"
+                          "setp.eq.u32 %p1, %r8, 2;\n"
+                          "@!%p1 red.global.add.u32 [%rd1], 1;\n"
+                          "@%p1 st.global.u32 [%rd1], 5;\n");
+  finding(body, {3, 32}, Check::globalRace);
+}
+
 TEST(AtomicRace, letsStrongAccessesMeet) {
   for (const char *load :
        {"ld.volatile.global.u32", "ld.relaxed.gpu.global.u32",

@@ -56,6 +56,14 @@ bool isOrdered(const Warp &warp, Cell cell, bool isShared, uint32_t lane) {
   return clock < warp.laneFloor;
 }
 
+/// As isOrdered(), of the cell of a write; `isByte` for an access of one byte.
+/// Two such may be of the two bytes of a cell.
+bool isWriteOrdered(const Warp &warp, Cell cell, bool isShared, uint32_t lane,
+                    bool isByte) {
+  return ((cell & oneByteBit) && isByte) ||
+         isOrdered(warp, cell & ~oneByteBit, isShared, lane);
+}
+
 enum class Kind { read, write, atomic, strongStore };
 
 /// The kind of the access in a cell for atomics.
@@ -81,7 +89,9 @@ void reportRace(Warp &warp, const Op &op, const Place &place, uint64_t offset,
              " is not ordered after " +
              (otherKind == Kind::atomic ? "an " : "a ") +
              names[int(otherKind)] + " by " +
-             whoText(warp, other, place.isShared) +
+             whoText(warp,
+                     otherKind == Kind::write ? other & ~oneByteBit : other,
+                     place.isShared) +
              (isAtomic && isRead ? "; where any of its values will do, "
                                    "ld.volatile or ld.relaxed is no race"
                                  : ""),
@@ -103,6 +113,18 @@ inline bool isPast(const Warp &warp, Cell cell, Cell fresh, uint32_t lane) {
     return true;
   uint32_t who = whoOf(cell);
   if (who == whoCrowd || warpOfWho(who) != warp.index)
+    return false;
+  return clock < warp.laneFloor || who == warp.index * 32 + lane;
+}
+
+/// As isPast(), of the cell of a write.
+inline bool isWritePast(const Warp &warp, Cell cell, Cell fresh,
+                        uint32_t lane) {
+  uint64_t clock = sharedClockOf(cell);
+  if (cell < fresh || clock < warp.floor)
+    return true;
+  uint32_t who = whoOf(cell);
+  if (who >= whoWarp || who / 32 != warp.index)
     return false;
   return clock < warp.laneFloor || who == warp.index * 32 + lane;
 }
@@ -144,11 +166,11 @@ void markReads(Warp &warp, Cell *cells, uint64_t count, Cell mine,
 
 /// Whether there is none that is unordered.
 bool checkWrites(Warp &warp, const Op &op, const Place &place, uint64_t first,
-                 uint64_t count, uint32_t lane) {
+                 uint64_t count, uint32_t lane, bool isByte) {
   for (uint64_t i = first; i < first + count; ++i) {
     Cell cell = load(place.shadow.writes[i]);
     if (cell >= newCells(warp, place.isShared) &&
-        !isOrdered(warp, cell, place.isShared, lane)) {
+        !isWriteOrdered(warp, cell, place.isShared, lane, isByte)) {
       reportRace(warp, op, place, 2 * i, Kind::read, lane, cell, Kind::write);
       return false;
     }
@@ -213,8 +235,8 @@ static bool noteSharedRead(Warp &warp, const Op &op, const Place &place,
     Cell write = place.shadow.writes[cell];
     isDefined &=
         write >= place.shadow.definedFrom && (write & undefinedBits) == 0;
-    if (isRacing || isPast(warp, write, fresh, lane) ||
-        isOrdered(warp, write, true, lane)) [[likely]]
+    if (isRacing || isWritePast(warp, write, fresh, lane) ||
+        isWriteOrdered(warp, write, true, lane, bytes == 1)) [[likely]]
       continue;
     isRacing = true;
     reportRace(warp, op, place, 2 * cell, Kind::read, lane, write, Kind::write);
@@ -237,7 +259,7 @@ bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
   Past past = lookBack(warp, place, first, count);
   bool isRacing =
       (past != Past::clean &&
-       !checkWrites(warp, op, place, first, count, lane)) ||
+       !checkWrites(warp, op, place, first, count, lane, bytes == 1)) ||
       !checkAtomics(warp, op, place, offset, bytes, Kind::read, lane);
   return past != Past::mixed || isRacing ||
          undefinedBytes(place, offset, bytes) == 0;
@@ -262,7 +284,8 @@ bool noteReads(Warp &warp, const Op &op, const Place &place, uint64_t offset,
   Past past = lookBack(warp, place, first, count);
   if (past != Past::clean)
     for (uint32_t lane = 0; lane < uint32_t(laneCount); ++lane)
-      checkWrites(warp, op, place, first + lane * bytes / 2, bytes / 2, lane);
+      checkWrites(warp, op, place, first + lane * bytes / 2, bytes / 2, lane,
+                  false);
   if (place.shadow.span->meets(offset, offset + bytes * laneCount))
     for (uint32_t lane = 0; lane < uint32_t(laneCount); ++lane)
       checkAtomics(warp, op, place, offset + lane * bytes, bytes, Kind::read,
@@ -281,10 +304,10 @@ static void noteSharedWrite(Warp &warp, const Op &op, const Place &place,
     Cell old = std::exchange(place.shadow.writes[cell], mine | (undefined & 3));
     Cell read = place.shadow.reads[cell];
     undefined >>= 2;
-    bool isOld = isPast(warp, old, fresh, lane);
+    bool isOld = isWritePast(warp, old, fresh, lane);
     if ((isOld && isPast(warp, read, fresh, lane)) || isRacing) [[likely]]
       continue;
-    isOld = isOld || isOrdered(warp, old, true, lane);
+    isOld = isOld || isWriteOrdered(warp, old, true, lane, false);
     isRacing = !isOld || !(read < fresh || isOrdered(warp, read, true, lane));
     if (isRacing)
       reportRace(warp, op, place, 2 * cell, Kind::write, lane,
@@ -314,15 +337,17 @@ void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
       bits =
           byte & 1 ? (other & 1) | (bits & 1) << 1 : (other & 2) | (bits & 1);
     }
-    Cell old = place.isShared ? std::exchange(place2, mine | bits)
-                              : __atomic_exchange_n(&place2, mine | bits,
-                                                    __ATOMIC_SEQ_CST);
+    Cell now = mine | bits | (isHalf ? oneByteBit : 0);
+    Cell old = place.isShared
+                   ? std::exchange(place2, now)
+                   : __atomic_exchange_n(&place2, now, __ATOMIC_SEQ_CST);
     Cell read = load(place.shadow.reads[cell]);
-    // Neighbouring single bytes may belong to different threads.
-    if (!isHalf && !isRacing) {
-      bool isOld = old < fresh || isOrdered(warp, old, place.isShared, lane);
-      bool isRead =
-          read >= fresh && !isOrdered(warp, read, place.isShared, lane);
+    if (!isRacing) {
+      bool isOld = old < fresh ||
+                   isWriteOrdered(warp, old, place.isShared, lane, isHalf);
+      // The read may have been of the other byte.
+      bool isRead = !isHalf && read >= fresh &&
+                    !isOrdered(warp, read, place.isShared, lane);
       isRacing = !isOld || isRead;
       if (isRacing)
         reportRace(warp, op, place, byte, Kind::write, lane, isOld ? read : old,
@@ -405,7 +430,10 @@ void noteAtomic(Warp &warp, const Op &op, const Place &place, uint64_t offset,
     for (Kind other : {Kind::write, Kind::read}) {
       Cell cell = load(other == Kind::write ? place.shadow.writes[i]
                                             : place.shadow.reads[i]);
-      if (cell < fresh || isOrdered(warp, cell, place.isShared, lane))
+      if (cell < fresh ||
+          (other == Kind::write
+               ? isWriteOrdered(warp, cell, place.isShared, lane, false)
+               : isOrdered(warp, cell, place.isShared, lane)))
         continue;
       return reportRace(warp, op, place, 2 * i, kind, lane, cell, other);
     }

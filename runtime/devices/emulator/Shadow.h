@@ -32,8 +32,10 @@ inline constexpr uint64_t undefinedBits = 3;
 /// In their place in the cell of an atomic: that it was a strong store.
 inline constexpr uint64_t strongStoreBit = 1;
 
-/// Below 1024 a thread; then several lanes of a warp; then several warps.
+/// Below 1024 a thread; then several lanes of a warp; then several warps. Of a
+/// write, which is one thread's, 1024 is added where it is of one byte only.
 inline constexpr uint32_t whoWarp = 1024, whoCrowd = 2047;
+inline constexpr uint64_t oneByteBit = uint64_t(whoWarp) << whoShift;
 
 inline uint64_t launchOf(Cell cell) { return cell >> launchShift; }
 inline uint32_t whoOf(Cell cell) { return cell >> whoShift & 0x7ff; }

@@ -236,6 +236,34 @@ TEST(Check, findsRacesWithinAWarp) {
   }
 }
 
+TEST(Check, letsNeighboursOwnTheBytesOfAPair) {
+  std::string body = "mov.u32 %r9, dyn;\n"
+                     "cvt.u64.u32 %rd3, %r0;\n"
+                     "add.u64 %rd3, %rd3, %rd0;\n"
+                     "st.global.u8 [%rd3], %r0;\n"
+                     "st.shared.u8 [%r0], %r0;\n";
+  std::string own = "ld.global.u8 %r1, [%rd3];\nld.shared.u8 %r2, [%r0];\n";
+  std::string pair = "and.b32 %r3, %r0, 30;\nld.shared.u16 %r2, [%r3];\n";
+  KernelRun run(body + own, 1);
+  run.output("x", 64);
+  run.launchClean(1, 64, 64);
+  KernelRun both(body + pair, 1);
+  both.output("x", 64);
+  both.launch(1, 64, 64);
+  EXPECT_THAT(both.finding(Check::sharedRace),
+              HasSubstr("shared memory + 0 is not ordered after a write by "
+                        "thread 1"));
+  for (const char *byte :
+       {"ld.shared.u8 %r2, [dyn+1];\n", "st.shared.u8 [dyn+1], 2;\n"}) {
+    KernelRun whole("mov.u32 %r9, dyn;\nsetp.eq.u32 %p1, %r0, 0;\n"
+                    "@%p1 st.shared.u16 [dyn], 1;\n@!%p1 " +
+                        std::string(byte),
+                    0);
+    whole.launch(1, 2, 64);
+    whole.finding(Check::sharedRace);
+  }
+}
+
 TEST(Check, findsRacesBetweenBlocks) {
   std::string own = "mov.u32 %r1, %ctaid.x;\n"
                     "shl.b32 %r1, %r1, 5;\n"

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/devices/emulator/ptx/Module.h"
+#include "runtime/devices/emulator/ptx/InlineCalls.h"
 
 #include <cstdint>
 
@@ -54,6 +54,26 @@ static void checkOperand(const Module &module, const Function &function,
     expect(operand.index < module.variables.size());
 }
 
+static void checkFunction(const Module &module, const Function &function) {
+  expect(!function.instructions.empty());
+  expect(function.mnemonics.size() == function.instructions.size());
+  expect(function.instructions.back().guard < 0);
+  for (uint32_t mnemonic : function.mnemonics)
+    expect(mnemonic < module.mnemonics.size());
+  for (const Instruction &instruction : function.instructions) {
+    expect(instruction.guard < int64_t(function.registers[0]));
+    expect(instruction.reconverge == noInstruction ||
+           instruction.reconverge < function.instructions.size());
+    for (const Operand &operand : instruction.operands)
+      checkOperand(module, function, operand);
+  }
+  for (const Operand &element : function.elements)
+    checkOperand(module, function, element);
+  for (const std::vector<uint32_t> &table : function.branchTables)
+    for (uint32_t target : table)
+      expect(target < function.instructions.size());
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   Result<Module> module = parseModule(
       std::string_view(reinterpret_cast<const char *>(data), size), "k.ptx");
@@ -62,20 +82,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   for (const Function &function : module->functions) {
-    expect(!function.instructions.empty());
-    expect(function.instructions.back().guard < 0);
-    for (const Instruction &instruction : function.instructions) {
-      expect(instruction.guard < int64_t(function.registers[0]));
-      expect(instruction.reconverge == noInstruction ||
-             instruction.reconverge < function.instructions.size());
-      for (const Operand &operand : instruction.operands)
-        checkOperand(*module, function, operand);
-    }
-    for (const Operand &element : function.elements)
-      checkOperand(*module, function, element);
-    for (const std::vector<uint32_t> &table : function.branchTables)
-      for (uint32_t target : table)
-        expect(target < function.instructions.size());
+    if (function.hasBody())
+      checkFunction(*module, function);
+    if (!function.isEntry || !function.hasBody())
+      continue;
+    Result<Function> inlined = inlineCalls(*module, function);
+    if (!inlined)
+      expect(inlined.error().message.starts_with("k.ptx:"));
+    else
+      checkFunction(*module, *inlined);
   }
   return 0;
 }

@@ -11,7 +11,6 @@
 #include "frontends/OpenModel.h"
 #include "frontends/TokenizerSource.h"
 #include "frontends/huggingface/Safetensors.h"
-#include "runtime/devices/emulator/ptx/Module.h"
 #include "runtime/package/PackageReader.h"
 #include "tools/commands/emulate/EmulateReport.h"
 
@@ -211,11 +210,11 @@ static Result<Json> describePtx(std::span<const std::byte> bytes,
                                 const std::string &path) {
   std::string_view text(reinterpret_cast<const char *>(bytes.data()),
                         bytes.size());
-  Result<ptx::Module> module = ptx::parseModule(text, path);
-  if (!module)
-    return module.error();
+  auto emulator = emulator::Emulator::load(text, path);
+  if (!emulator)
+    return emulator.error();
   Json json = {{"file", path}, {"kind", "ptx"}};
-  json.update(describeKernels(*module));
+  json.update(describeKernels(**emulator));
   return json;
 }
 

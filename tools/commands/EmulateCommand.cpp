@@ -24,14 +24,11 @@ struct EmulateOptions {
 
 } // namespace
 
-static int listKernels(std::string_view text, const EmulateOptions &options) {
-  Result<ptx::Module> module = ptx::parseModule(text, options.ptx);
-  if (!module)
-    return fail(module.error());
+static int listKernels(Emulator &emulator, const EmulateOptions &options) {
   if (options.json)
-    print(describeKernels(*module), 2);
+    print(describeKernels(emulator), 2);
   else
-    printKernels(*module);
+    printKernels(emulator);
   return 0;
 }
 
@@ -69,12 +66,12 @@ static int emulate(const EmulateOptions &options) {
     return fail(text.error());
   std::string_view view(reinterpret_cast<const char *>(text->bytes().data()),
                         text->bytes().size());
-  if (options.launch.empty())
-    return listKernels(view, options);
   Result<std::unique_ptr<Emulator>> emulator =
       Emulator::load(view, options.ptx, options.emulator);
   if (!emulator)
     return fail(emulator.error());
+  if (options.launch.empty())
+    return listKernels(**emulator, options);
   Result<LaunchFile> file = readLaunchFile(options.launch);
   if (!file)
     return fail(file.error());

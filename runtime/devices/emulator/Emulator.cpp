@@ -26,7 +26,7 @@ public:
       : parsed(std::move(parsed)), options(options),
         threads(options.threads > 0 ? options.threads : availableThreads()) {}
 
-  Result<void> prepareAll();
+  Result<void> placeVariables();
 
   const ptx::Module &module() const override { return parsed; }
   Result<uint64_t> addBuffer(const BufferSpec &spec) override {
@@ -51,14 +51,15 @@ public:
   bool isDefined(uint64_t address, uint64_t bytes) const override {
     return memory.isDefined(address, bytes);
   }
+  Result<const ptx::Function *> ready(std::string_view kernel) override;
   Result<LaunchReport> launch(std::string_view kernel, const LaunchShape &shape,
                               std::span<const std::byte> parameters) override;
 
 private:
-  Result<void> placeVariables();
+  Result<const Program *> programOf(std::string_view kernel);
   Result<const Program *> check(std::string_view kernel,
                                 const LaunchShape &shape,
-                                size_t parameterBytes) const;
+                                size_t parameterBytes);
   void runThread(Launch &launch, Worker &worker);
   void takeUnique(Counters &counters);
 
@@ -72,9 +73,10 @@ private:
 
 Result<void> PtxEmulator::placeVariables() {
   for (const ptx::GlobalVariable &variable : parsed.variables) {
-    if (variable.isExtern)
-      return Error{parsed.fileName + ":" + std::to_string(variable.line) +
-                   ": variable '" + variable.name + "' is defined nowhere"};
+    if (variable.isExtern) { // an error in kernels that use it
+      globals.push_back(0);
+      continue;
+    }
     bool isConstant = variable.space == ptx::Space::constant;
     // PTX starts global variables at zero, so that they count as written.
     auto address = memory.add({variable.name, variable.size, !isConstant,
@@ -88,6 +90,8 @@ Result<void> PtxEmulator::placeVariables() {
   }
   for (size_t n = 0; n < parsed.variables.size(); ++n)
     for (const auto &place : parsed.variables[n].addresses) {
+      if (parsed.variables[n].isExtern)
+        break;
       uint64_t value = globals[place.variable] + uint64_t(place.addend);
       std::memcpy(view(globals[n], parsed.variables[n].size).data() +
                       place.offset,
@@ -96,28 +100,36 @@ Result<void> PtxEmulator::placeVariables() {
   return {};
 }
 
-Result<void> PtxEmulator::prepareAll() {
-  if (Result<void> placed = placeVariables(); !placed)
-    return placed;
-  for (const ptx::Function &function : parsed.functions) {
-    if (!function.isEntry)
-      continue;
-    auto program = prepare(parsed, function, bestLanes(), globals);
-    if (!program)
-      return program.error();
-    programs[function.name] = std::move(*program);
-  }
-  return {};
+/// Kernels are prepared when they are asked for: one that cannot run does not
+/// keep others of its file from it.
+Result<const Program *> PtxEmulator::programOf(std::string_view kernel) {
+  auto found = programs.find(kernel);
+  if (found != programs.end())
+    return found->second.get();
+  const ptx::Function *function = parsed.entry(kernel);
+  if (!function)
+    return Error{"not in " + parsed.fileName};
+  auto program = prepare(parsed, *function, bestLanes(), globals);
+  if (!program)
+    return program.error();
+  return (programs[function->name] = std::move(*program)).get();
+}
+
+Result<const ptx::Function *> PtxEmulator::ready(std::string_view kernel) {
+  auto program = programOf(kernel);
+  if (!program)
+    return program.error();
+  return (*program)->function;
 }
 
 Result<const Program *> PtxEmulator::check(std::string_view kernel,
                                            const LaunchShape &shape,
-                                           size_t parameterBytes) const {
-  auto found = programs.find(kernel);
+                                           size_t parameterBytes) {
+  auto program = programOf(kernel);
   std::string what = "kernel '" + std::string(kernel) + "': ";
-  if (found == programs.end())
-    return Error{what + "not in " + parsed.fileName};
-  const ptx::Function &function = *found->second->function;
+  if (!program)
+    return Error{what + program.error().message};
+  const ptx::Function &function = *(*program)->function;
   if (parameterBytes != function.paramBytes)
     return Error{what + "expected " + std::to_string(function.paramBytes) +
                  " bytes of parameters, found " +
@@ -151,7 +163,7 @@ Result<const Program *> PtxEmulator::check(std::string_view kernel,
     return Error{what + "expected at most " + std::to_string(maxSharedBytes) +
                  " bytes of shared memory, found " +
                  std::to_string(shared + shape.dynamicSharedBytes)};
-  return found->second.get();
+  return *program;
 }
 
 void PtxEmulator::runThread(Launch &launch, Worker &worker) {
@@ -429,8 +441,8 @@ Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view text,
   if (!parsed)
     return parsed.error();
   auto emulator = std::make_unique<PtxEmulator>(std::move(*parsed), options);
-  if (Result<void> done = emulator->prepareAll(); !done)
-    return done.error();
+  if (Result<void> placed = emulator->placeVariables(); !placed)
+    return placed.error();
   return std::unique_ptr<Emulator>(std::move(emulator));
 }
 

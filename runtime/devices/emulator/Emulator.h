@@ -108,14 +108,19 @@ struct Region {
 /// Not thread-safe: one call at a time.
 class Emulator {
 public:
-  /// Parses `ptx` and makes its kernels ready. An instruction that is not
-  /// known is an error that names its line. `fileName` is for messages.
+  /// Parses `ptx`; what is malformed is an error that names its line. Kernels
+  /// are made ready one by one: see ready(). `fileName` is for messages.
   static Result<std::unique_ptr<Emulator>> load(std::string_view ptx,
                                                 std::string_view fileName,
                                                 const Options &options = {});
   virtual ~Emulator() = default;
 
   virtual const ptx::Module &module() const = 0;
+
+  /// Makes a kernel ready to run, as its first launch does; what it runs then
+  /// has the functions that it calls in place of the calls. The error says why
+  /// it cannot run: that there is none, or file, line and instruction.
+  virtual Result<const ptx::Function *> ready(std::string_view kernel) = 0;
 
   /// The device address (a multiple of 256) of a new buffer. Buffers lie far
   /// apart, so that an access behind one hits no other.
@@ -137,8 +142,9 @@ public:
 
   /// Runs a kernel to its end. `parameters` is its parameter block: each
   /// parameter at its offset. An error is a launch that cannot be made
-  /// (unknown kernel, parameter block of another size, block too large, more
-  /// shared memory than there is); what the kernel does wrong is in the report.
+  /// (a kernel that is not ready(), parameter block of another size, block too
+  /// large, more shared memory than there is); what the kernel does wrong is in
+  /// the report.
   virtual Result<LaunchReport>
   launch(std::string_view kernel, const LaunchShape &shape,
          std::span<const std::byte> parameters) = 0;

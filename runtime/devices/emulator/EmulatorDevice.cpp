@@ -64,6 +64,10 @@ Result<std::unique_ptr<EmulatorDevice>> EmulatorDevice::create(
   if (!gpu)
     return gpu.error();
   device->gpu = std::move(*gpu);
+  for (const ptx::Function &kernel : device->gpu->module().functions)
+    if (kernel.isEntry)
+      if (auto ready = device->gpu->ready(kernel.name); !ready)
+        return ready.error();
   if (Result<void> done = device->allocate(parameters); !done)
     return done.error();
   if (Result<void> done = device->bind(); !done)

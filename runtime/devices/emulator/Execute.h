@@ -21,6 +21,7 @@ Flow runBranchTable(Warp &warp, const Op &op, uint32_t mask);
 Flow runJoin(Warp &warp, const Op &op, uint32_t mask);
 Flow runExit(Warp &warp, const Op &op, uint32_t mask);
 Flow runTrap(Warp &warp, const Op &op, uint32_t mask);
+Flow runAssertFail(Warp &warp, const Op &op, uint32_t mask);
 Flow runNothing(Warp &warp, const Op &op, uint32_t mask);
 
 // ExecuteBarriers.cpp

@@ -9,6 +9,7 @@
 #include "runtime/devices/emulator/Execute.h"
 
 #include <bit>
+#include <cstring>
 
 namespace quipu::emulator {
 namespace {
@@ -123,6 +124,42 @@ Flow runTrap(Warp &warp, const Op &op, uint32_t mask) {
   return endLanes(warp, mask);
 }
 
+/// What a lane's variable in local memory holds.
+template <typename T>
+static T localValue(const Warp &warp, const ptx::Operand &variable, int lane) {
+  T value;
+  uint64_t size = warp.block->launch->program->function->localBytes;
+  std::memcpy(&value, &warp.local[uint64_t(lane) * size + variable.value],
+              sizeof value);
+  return value;
+}
+
+/// The text at an address, as far as there is one.
+static std::string textAt(const Warp &warp, uint64_t at) {
+  constexpr uint64_t most = 200;
+  std::string text;
+  Piece piece = warp.block->launch->memory->pieceAt(at);
+  for (; text.size() < most && piece.holds(at, 1); ++at) {
+    char c = char(piece.buffer->host[at - piece.buffer->address]);
+    if (c == 0)
+      break;
+    text += c >= ' ' && c <= '~' ? c : '?';
+  }
+  return text;
+}
+
+Flow runAssertFail(Warp &warp, const Op &op, uint32_t mask) {
+  int lane = std::countr_zero(mask);
+  const auto &passed = op.instruction->operands;
+  report(warp, op, Check::trap, uint32_t(lane),
+         "assertion failed: " +
+             textAt(warp, localValue<uint64_t>(warp, passed[0], lane)) + ", " +
+             textAt(warp, localValue<uint64_t>(warp, passed[1], lane)) + ":" +
+             std::to_string(localValue<uint32_t>(warp, passed[2], lane)));
+  warp.block->launch->stop = true;
+  return endLanes(warp, mask);
+}
+
 Flow runNothing(Warp &, const Op &, uint32_t) { return Flow::next; }
 
 Handler handlerOf(const ptx::Instruction &i) {
@@ -189,11 +226,12 @@ Handler handlerOf(const ptx::Instruction &i) {
     return runBranch;
   case Opcode::brx:
     return runBranchTable;
-  case Opcode::ret: // of an entry; a function cannot be called
   case Opcode::exit:
     return runExit;
   case Opcode::trap:
     return runTrap;
+  case Opcode::assertFail:
+    return runAssertFail;
   case Opcode::fenceProxy:
   case Opcode::fenceMbarrierInit:
   case Opcode::prefetch:

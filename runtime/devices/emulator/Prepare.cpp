@@ -8,6 +8,7 @@
 #include "runtime/devices/emulator/InstructionTraits.h"
 #include "runtime/devices/emulator/Memory.h"
 #include "runtime/devices/emulator/RegisterFile.h"
+#include "runtime/devices/emulator/ptx/InlineCalls.h"
 
 #include <algorithm>
 #include <cstring>
@@ -35,6 +36,13 @@ private:
     return Error{program.module->fileName + ":" + std::to_string(i.line) +
                  ": " + what};
   }
+  /// That the instruction, as written, is not emulated.
+  Error refusal(const Instruction &i, const std::string &remedy = "") const {
+    auto n = size_t(&i - function.instructions.data());
+    return error(i, "'" + program.module->mnemonics[function.mnemonics[n]] +
+                        "' is not emulated" + remedy);
+  }
+  Result<void> checkVariables(const Instruction &i) const;
   Row source(const Operand &operand, uint8_t bytes);
   uint64_t symbolValue(const Operand &operand) const;
 
@@ -128,7 +136,7 @@ Result<void> Preparer::addLanes(const Instruction &i) {
     op.lanes = program.lanes->select(sum);
   }
   if (!op.lanes)
-    return error(i, "this form of the instruction is not emulated");
+    return refusal(i);
   op.run = laneHandler(i);
   unsigned first = i.destinations;
   if (i.operands[0].kind != OperandKind::sink)
@@ -216,7 +224,7 @@ Result<void> Preparer::addMemory(Op op, const Instruction &i) {
   op.spread = program.lanes->selectSpread(op.elementBytes, op.count);
   op.pack = program.lanes->selectPack(op.elementBytes, op.count);
   if (!op.spread || op.elementBytes * op.count > 32)
-    return error(i, "this width of access is not emulated");
+    return refusal(i);
   program.ops.push_back(op);
   return {};
 }
@@ -280,7 +288,25 @@ void Preparer::setOperands(Op &op, const Instruction &i) {
   }
 }
 
+/// Whether the variables that an instruction names are in the file.
+Result<void> Preparer::checkVariables(const Instruction &i) const {
+  for (const Operand &operand : i.operands) {
+    bool isNamed = operand.kind == OperandKind::symbol ||
+                   (operand.kind == OperandKind::address && !operand.hasBase);
+    if (!isNamed || (operand.space != ptx::Space::global &&
+                     operand.space != ptx::Space::constant))
+      continue;
+    const ptx::GlobalVariable &variable =
+        program.module->variables[operand.index];
+    if (variable.isExtern)
+      return error(i, "variable '" + variable.name + "' is defined nowhere");
+  }
+  return {};
+}
+
 Result<void> Preparer::add(const Instruction &i) {
+  if (Result<void> fine = checkVariables(i); !fine)
+    return fine;
   noteSynchronization(program, i);
   Handler handler = handlerOf(i);
   if (!handler)
@@ -299,6 +325,8 @@ Result<void> Preparer::add(const Instruction &i) {
     op.target = i.operands[1].index;
     op.reconverge = i.reconverge;
     break;
+  case Opcode::assertFail: // its operands are read by the handler
+    break;
   case Opcode::ldmatrix:
     op.space = ptx::Space::shared;
     setAddress(op, i.operands[1]);
@@ -312,7 +340,7 @@ Result<void> Preparer::add(const Instruction &i) {
   case Opcode::mma:
     setProduct(op, i);
     if (!op.matrix)
-      return error(i, "this shape or type of mma is not emulated");
+      return refusal(i);
     break;
   case Opcode::movPack:
     op.d = source(i.operands[0], rowBytesOf(i.type));
@@ -388,8 +416,18 @@ Result<std::unique_ptr<Program>> prepare(const ptx::Module &module,
                                          const ptx::Function &function,
                                          const LaneSet &lanes,
                                          std::span<const uint64_t> globals) {
+  if (!function.refusal.empty())
+    return Error{function.refusal};
   auto program = std::make_unique<Program>();
   program->function = &function;
+  if (std::ranges::count(function.instructions, Opcode::call,
+                         &Instruction::opcode)) {
+    Result<ptx::Function> inlined = ptx::inlineCalls(module, function);
+    if (!inlined)
+      return inlined.error();
+    program->inlined = std::move(*inlined);
+    program->function = &program->inlined;
+  }
   program->module = &module;
   program->lanes = &lanes;
   if (Result<void> done = Preparer(*program, globals).run(); !done)

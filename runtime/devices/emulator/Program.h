@@ -70,6 +70,7 @@ struct Op {
 
 /// One kernel.
 struct Program {
+  ptx::Function inlined; // of a kernel with calls: `function`
   const ptx::Function *function = nullptr;
   const ptx::Module *module = nullptr;
   const LaneSet *lanes = nullptr;
@@ -92,8 +93,9 @@ struct Program {
   bool hasPartialBarriers = false, hasBlockSync = false;
 };
 
-/// `globals` are the device addresses of the module's variables. An instruction
-/// that is not emulated is an error that names its line.
+/// `globals` are the device addresses of the module's variables, 0 of those
+/// that are defined nowhere. What is not emulated is an error that names its
+/// line.
 Result<std::unique_ptr<Program>> prepare(const ptx::Module &module,
                                          const ptx::Function &function,
                                          const LaneSet &lanes,

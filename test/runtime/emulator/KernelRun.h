@@ -19,12 +19,14 @@ class KernelRun {
 public:
   /// A kernel `k` with `parameters` .u64 parameters p0, p1, ... in registers
   /// %rd0, %rd1, ...; lane and thread number in %r0 (b32), and predicates %p,
-  /// %r, %rd, %f (b32), %h (b16), %d (f64) to use.
+  /// %r, %rd, %f (b32), %h (b16), %d (f64) to use. `functions` stand before it,
+  /// from line 5 on.
   explicit KernelRun(const std::string &body, int parameters = 2,
-                     const Options &options = {2}) {
+                     const Options &options = {2},
+                     const std::string &functions = "") {
     std::string text = ".version 8.0\n.target sm_90a\n.address_size 64\n"
-                       ".extern .shared .align 16 .b8 dyn[];\n"
-                       ".visible .entry k(";
+                       ".extern .shared .align 16 .b8 dyn[];\n" +
+                       functions + ".visible .entry k(";
     for (int n = 0; n < parameters; ++n)
       text += std::string(n ? ", " : "") + ".param .u64 p" + std::to_string(n);
     text += ")\n{\n.reg .pred %p<20>;\n.reg .b16 %h<40>;\n.reg .b32 %r<80>;\n"

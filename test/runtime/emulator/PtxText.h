@@ -27,10 +27,16 @@ inline std::string kernelText(std::string_view body) {
          std::string(body) + "\n}\n";
 }
 
-/// The message for `text`, "" where it parses.
+/// The message for `text`, or why the first function that is refused is; ""
+/// where nothing is wrong.
 inline std::string problemOf(std::string_view text) {
   Result<ptx::Module> module = ptx::parseModule(text, "k.ptx");
-  return module ? "" : module.error().message;
+  if (!module)
+    return module.error().message;
+  for (const ptx::Function &function : module->functions)
+    if (!function.refusal.empty())
+      return function.refusal;
+  return "";
 }
 
 /// The entry k with `body`; fails the test and is empty where that is wrong.

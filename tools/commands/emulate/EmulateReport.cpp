@@ -46,15 +46,18 @@ Result<void> quipu::collectOutputs(Emulator &emulator, const LaunchFile &file,
   return {};
 }
 
-Json quipu::describeKernels(const ptx::Module &module) {
+Json quipu::describeKernels(Emulator &emulator) {
+  const ptx::Module &module = emulator.module();
   Json json = {{"file", module.fileName},
                {"version", std::to_string(module.versionMajor) + "." +
                                std::to_string(module.versionMinor)},
                {"target", module.target},
                {"kernels", Json::array()}};
-  for (const ptx::Function &function : module.functions) {
-    if (!function.isEntry)
+  for (const ptx::Function &entry : module.functions) {
+    if (!entry.isEntry || !entry.hasBody())
       continue;
+    Result<const ptx::Function *> ready = emulator.ready(entry.name);
+    const ptx::Function &function = ready ? **ready : entry;
     Json kernel = {{"name", function.name},
                    {"line", function.line},
                    {"instructions", function.instructions.size()},
@@ -73,16 +76,18 @@ Json quipu::describeKernels(const ptx::Module &module) {
                                       {"type", ptx::name(parameter.type)},
                                       {"offset", parameter.offset},
                                       {"bytes", parameter.size}});
+    if (!ready)
+      kernel["refused"] = ready.error().message;
     json["kernels"].push_back(std::move(kernel));
   }
   return json;
 }
 
-void quipu::printKernels(const ptx::Module &module) {
-  Json json = describeKernels(module);
-  std::printf("%s: PTX %s for %s\n", module.fileName.c_str(),
+void quipu::printKernels(Emulator &emulator) {
+  Json json = describeKernels(emulator);
+  std::printf("%s: PTX %s for %s\n", emulator.module().fileName.c_str(),
               json["version"].get_ref<const std::string &>().c_str(),
-              module.target.c_str());
+              emulator.module().target.c_str());
   for (const Json &kernel : json["kernels"]) {
     std::printf("kernel %s: line %s, %s instructions, %s bytes of static "
                 "shared memory\n",
@@ -96,6 +101,9 @@ void quipu::printKernels(const ptx::Module &module) {
                   parameter["type"].get_ref<const std::string &>().c_str(),
                   parameter["offset"].dump().c_str(),
                   parameter["bytes"].dump().c_str());
+    if (kernel.contains("refused"))
+      std::printf("  cannot run: %s\n",
+                  kernel["refused"].get_ref<const std::string &>().c_str());
   }
 }
 

@@ -36,8 +36,9 @@ Result<void> collectOutputs(emulator::Emulator &emulator,
 /// The documented JSON form of counters: see docs/emulator.md.
 nlohmann::ordered_json describeCounters(const emulator::Counters &counters);
 
-nlohmann::ordered_json describeKernels(const ptx::Module &module);
-void printKernels(const ptx::Module &module);
+/// Kernels, their parameters, and why one cannot run: each is made ready.
+nlohmann::ordered_json describeKernels(emulator::Emulator &emulator);
+void printKernels(emulator::Emulator &emulator);
 
 nlohmann::ordered_json describeRun(std::span<const EmulatedLaunch> launches,
                                    std::span<const EmulatedOutput> outputs);

@@ -40,7 +40,8 @@ bool isBranch(const Instruction &instruction) {
 bool isEnd(const Instruction &instruction) {
   return instruction.opcode == Opcode::exit ||
          instruction.opcode == Opcode::ret ||
-         instruction.opcode == Opcode::trap;
+         instruction.opcode == Opcode::trap ||
+         instruction.opcode == Opcode::assertFail;
 }
 
 } // namespace
@@ -82,7 +83,7 @@ FlowGraph::FlowGraph(const Function &function) {
     // instruction has none.
     if (last.guard >= 0 || !(isBranch(last) || isEnd(last)))
       connect(block, block + 1);
-    else if (isEnd(last) && last.opcode != Opcode::trap)
+    else if (last.opcode == Opcode::exit || last.opcode == Opcode::ret)
       connect(block, exit());
   }
 }

@@ -133,6 +133,8 @@ static bool parseAddress(ParserContext &context, Token name, uint64_t offset,
     address.addend = int64_t(addend);
   }
   const Symbol *symbol = context.scopes.find(name.text);
+  if (symbol && symbol->kind == Symbol::Kind::function)
+    return true; // left zero: only an indirect call, which is refused, uses it
   if (!symbol || symbol->kind != Symbol::Kind::variable ||
       (symbol->space != Space::global && symbol->space != Space::constant))
     return tokens.fail(name.line, "undefined variable " + quote(name.text));

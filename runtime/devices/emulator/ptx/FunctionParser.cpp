@@ -130,7 +130,8 @@ bool FunctionParser::parseVariable(Space space, bool isExtern) {
   bool placed = true;
   if (space == Space::shared && isExtern) {
     symbol.dynamic = true;
-    dynamicAlign = std::max(dynamicAlign, declarator.align);
+    function.dynamicSharedAlign =
+        std::max(function.dynamicSharedAlign, declarator.align);
   } else if (space == Space::shared) {
     placed = place(context, declarator, function.sharedBytes, function.shared);
     symbol.index = uint32_t(function.shared.size() - 1);
@@ -154,10 +155,31 @@ bool FunctionParser::parseLabel() {
   tokens.take();
   if (tokens.token().isDirective("branchtargets"))
     return parseBranchTargets(name.text, name.line);
+  if (tokens.token().isDirective("callprototype") ||
+      tokens.token().isDirective("calltargets"))
+    return skipStatement(); // of an indirect call, which is refused
   Symbol symbol{Symbol::Kind::label};
   symbol.index = uint32_t(function.instructions.size());
   symbol.line = name.line;
   return context.declare(name.text, symbol);
+}
+
+/// Goes behind the `;` that ends what stands here.
+bool FunctionParser::skipStatement() {
+  while (!tokens.takeIf(';')) {
+    if (tokens.atEnd() || tokens.token().kind == Kind::error)
+      return tokens.failExpecting("';'");
+    tokens.take();
+  }
+  return true;
+}
+
+/// Notes why the function cannot run: the first reason is kept.
+bool FunctionParser::refuse(uint32_t line, const std::string &message) {
+  if (function.refusal.empty())
+    function.refusal =
+        context.module.fileName + ":" + std::to_string(line) + ": " + message;
+  return true;
 }
 
 bool FunctionParser::parseBranchTargets(std::string_view label, uint32_t line) {
@@ -185,9 +207,10 @@ bool FunctionParser::finish(uint32_t line) {
   Instruction last;
   last.opcode = function.isEntry ? Opcode::exit : Opcode::ret;
   last.line = line;
-  function.instructions.push_back(last);
+  append(last, lookUp(function.isEntry ? "exit" : "ret").index);
   function.dynamicSharedOffset =
-      (function.sharedBytes + dynamicAlign - 1) & ~(dynamicAlign - 1);
+      (function.sharedBytes + function.dynamicSharedAlign - 1) &
+      ~(function.dynamicSharedAlign - 1);
   for (auto [instruction, place] : dynamicUses)
     function.instructions[instruction].operands[place].value +=
         function.dynamicSharedOffset;

@@ -45,6 +45,8 @@ private:
   bool parseDirective();
   bool parseVariable(Space space, bool isExtern);
   bool parseLabel();
+  bool skipStatement();
+  bool refuse(uint32_t line, const std::string &message);
   bool parseBranchTargets(std::string_view label, uint32_t line);
   bool openBlock();
   bool closeBlock();
@@ -55,9 +57,12 @@ private:
   bool parseInstruction();
   bool parseGuard(Instruction &instruction);
   bool chooseReading(const Mnemonic &mnemonic, std::string_view text,
-                     uint32_t line, const Mnemonic::Reading *&reading,
-                     std::array<int, maxOperands> &places);
-  bool parseCall(Instruction &instruction);
+                     const Mnemonic::Reading *&reading,
+                     std::array<int, maxOperands> &places,
+                     std::string &problem);
+  bool parseCall(Instruction &instruction, bool &isDirect);
+  ParserContext::KnownMnemonic &lookUp(std::string_view text);
+  void append(const Instruction &instruction, uint32_t mnemonic);
   bool parseCallList(Operand &operand);
 
   // OperandParser.cpp
@@ -90,7 +95,6 @@ private:
   uint64_t paramEnd = 0;                     // of the parameter block, for now
   std::vector<RawOperand> raws, rawElements; // of one instruction
   std::unordered_map<uint32_t, uint32_t> placedShared; // module's -> function's
-  uint64_t dynamicAlign = 1;
   /// Operands that name dynamic shared memory, whose start is known at the end:
   /// instruction and place.
   std::vector<std::pair<uint32_t, uint32_t>> dynamicUses;

@@ -76,6 +76,7 @@ enum class Opcode : uint8_t {
   // Control. `exit` also ends every entry's instructions; `ret` of an entry is
   // read as exit.
   bra, brx, call, ret, exit, trap, brkpt, nanosleep,
+  assertFail, // a call of __assertfail
   // clang-format on
 };
 
@@ -227,6 +228,7 @@ inline constexpr uint32_t noInstruction = UINT32_MAX;
 ///   cpAsyncBulk [dst], [src], bytes, [mbarrier]?, policy?
 ///   bra     label                    brx    index, table
 ///   call    function, {returns}?, {arguments}?   (elements: param symbols)
+///   assertFail [message], [file], [line]    (in local memory)
 ///   lop3    d, a, b, c, table        shf    d, a, b, c
 ///   bfi     d, a, b, position, length
 struct Instruction {

@@ -68,9 +68,9 @@ static bool fit(const Mnemonic::Reading &reading,
 }
 
 bool FunctionParser::chooseReading(const Mnemonic &mnemonic,
-                                   std::string_view text, uint32_t line,
+                                   std::string_view text,
                                    const Mnemonic::Reading *&reading,
-                                   Places &places) {
+                                   Places &places, std::string &problem) {
   size_t misfit = 0;
   for (const Mnemonic::Reading &each : mnemonic.readings) {
     reading = &each;
@@ -88,12 +88,35 @@ bool FunctionParser::chooseReading(const Mnemonic &mnemonic,
     std::string count = std::to_string(least);
     if (least != most)
       count += " to " + std::to_string(most);
-    return tokens.fail(line, quote(text) + " takes " + count +
-                                 " operands, found " +
-                                 std::to_string(raws.size()));
+    problem = quote(text) + " takes " + count + " operands, found " +
+              std::to_string(raws.size());
+    return false;
   }
-  return tokens.fail(line, "operand " + std::to_string(misfit + 1) + " of " +
-                               quote(text) + " is not of a form it takes");
+  problem = "operand " + std::to_string(misfit + 1) + " of " + quote(text) +
+            " is not of a form it takes";
+  return false;
+}
+
+/// What to write in place of an instruction that is not known, if there is
+/// something.
+static std::string remedyFor(std::string_view mnemonic) {
+  struct Remedy {
+    std::string_view prefix, text;
+  };
+  static constexpr Remedy remedies[] = {
+      {"cp.async.bulk.tensor", "copy with cp.async or cp.async.bulk"},
+      {"wgmma.", "compile for sm_90 without 'a', or use mma.sync"},
+      {"tcgen05.", "compile for sm_90, or use mma.sync"},
+      {"wmma.", "use ldmatrix and mma.sync"},
+      {"tex.", "read a buffer with ld.global"},
+      {"tld4.", "read a buffer with ld.global"},
+      {"suld.", "read a buffer with ld.global"},
+      {"sust.", "write a buffer with st.global"},
+  };
+  for (const Remedy &remedy : remedies)
+    if (mnemonic.starts_with(remedy.prefix))
+      return ": " + std::string(remedy.text);
+  return "";
 }
 
 bool FunctionParser::parseGuard(Instruction &instruction) {
@@ -114,6 +137,25 @@ bool FunctionParser::parseGuard(Instruction &instruction) {
   return true;
 }
 
+ParserContext::KnownMnemonic &FunctionParser::lookUp(std::string_view text) {
+  auto known = context.mnemonics.find(text);
+  if (known == context.mnemonics.end()) {
+    auto index = uint32_t(context.module.mnemonics.size());
+    known = context.mnemonics
+                .emplace(text,
+                         ParserContext::KnownMnemonic{
+                             FormTable::instance().read(text), index})
+                .first;
+    context.module.mnemonics.emplace_back(text);
+  }
+  return known->second;
+}
+
+void FunctionParser::append(const Instruction &instruction, uint32_t mnemonic) {
+  function.instructions.push_back(instruction);
+  function.mnemonics.push_back(mnemonic);
+}
+
 bool FunctionParser::parseInstruction() {
   Instruction guarded;
   if (!parseGuard(guarded))
@@ -122,19 +164,18 @@ bool FunctionParser::parseInstruction() {
   std::string_view text;
   if (!tokens.expectWord(text, "an instruction"))
     return false;
-  auto known = context.mnemonics.find(text);
-  if (known == context.mnemonics.end()) {
-    Result<Mnemonic> mnemonic = FormTable::instance().read(text);
-    if (!mnemonic)
-      return tokens.fail(line, mnemonic.error().message);
-    known = context.mnemonics.emplace(text, std::move(*mnemonic)).first;
-  }
-  const Mnemonic::Reading *reading = &known->second.readings.front();
+  const ParserContext::KnownMnemonic &known = lookUp(text);
+  if (!known.meaning)
+    return refuse(line, known.meaning.error().message + remedyFor(text)) &&
+           skipStatement();
+  const Mnemonic::Reading *reading = &known.meaning->readings.front();
   bool isCall = reading->instruction.opcode == Opcode::call;
   Places places = {};
-  if (!isCall && (!readOperands(text) ||
-                  !chooseReading(known->second, text, line, reading, places)))
+  if (!isCall && !readOperands(text))
     return false;
+  std::string misfit;
+  if (!isCall && !chooseReading(*known.meaning, text, reading, places, misfit))
+    return refuse(line, misfit);
 
   Instruction instruction = reading->instruction;
   instruction.guard = guarded.guard;
@@ -143,9 +184,11 @@ bool FunctionParser::parseInstruction() {
   if (instruction.opcode == Opcode::ret && function.isEntry)
     instruction.opcode = Opcode::exit;
   if (isCall) {
-    if (!parseCall(instruction))
+    bool isDirect = true;
+    if (!parseCall(instruction, isDirect))
       return false;
-    function.instructions.push_back(instruction);
+    if (isDirect)
+      append(instruction, known.index);
     return true;
   }
   const std::vector<OperandForm> &forms = reading->form->operands;
@@ -160,7 +203,7 @@ bool FunctionParser::parseInstruction() {
       return false;
     instruction.operandCount = uint8_t(i + 1);
   }
-  function.instructions.push_back(instruction);
+  append(instruction, known.index);
   return true;
 }
 
@@ -195,7 +238,7 @@ bool FunctionParser::parseCallList(Operand &operand) {
 }
 
 /// Reads `(results), callee, (arguments);`, with either list left out.
-bool FunctionParser::parseCall(Instruction &instruction) {
+bool FunctionParser::parseCall(Instruction &instruction, bool &isDirect) {
   if (tokens.token().is('(') &&
       (!parseCallList(instruction.operands[1]) || !tokens.expect(',')))
     return false;
@@ -203,6 +246,14 @@ bool FunctionParser::parseCall(Instruction &instruction) {
   std::string_view name;
   if (!tokens.expectWord(name, "the name of a function"))
     return false;
+  RegisterClass regClass;
+  uint32_t number = 0;
+  isDirect = !context.scopes.findRegister(name, regClass, number);
+  if (!isDirect)
+    return refuse(instruction.line,
+                  "an indirect call, through " + quote(name) +
+                      ", is not emulated: call the function by its name") &&
+           skipStatement();
   const Symbol *symbol = context.scopes.find(name);
   if (!symbol || symbol->kind != Symbol::Kind::function)
     return tokens.fail(line, "undefined function " + quote(name));

@@ -60,7 +60,7 @@ std::string Function::registerName(RegisterClass regClass,
 
 const Function *Module::entry(std::string_view name) const {
   for (const Function &function : functions)
-    if (function.isEntry && function.name == name)
+    if (function.isEntry && function.hasBody() && function.name == name)
       return &function;
   return nullptr;
 }

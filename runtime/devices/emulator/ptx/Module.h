@@ -29,6 +29,7 @@ struct Variable {
   uint64_t size = 0;      // in bytes
   uint64_t align = 1;
   uint32_t line = 0;
+  uint32_t inModule = UINT32_MAX; // shared: number among the module's own
 };
 
 /// A module-level `.global` or `.const` variable.
@@ -92,6 +93,7 @@ struct Function {
   /// static ones: operands that name one carry that offset.
   bool usesDynamicShared = false;
   uint64_t dynamicSharedOffset = 0;
+  uint64_t dynamicSharedAlign = 1;
 
   std::vector<Variable> local; // `.local` variables of each thread
   uint64_t localBytes = 0;
@@ -104,10 +106,18 @@ struct Function {
   std::array<uint32_t, registerClasses> registers = {}; // number of each class
   std::vector<RegisterRange> registerRanges;
 
-  /// Never empty; the last is an exit (of an entry) or a ret, without guard.
+  /// Empty of a prototype, whose body is not in the file; else the last is an
+  /// exit (of an entry) or a ret, without guard.
   std::vector<Instruction> instructions;
-  std::vector<Operand> elements;                   // of vector operands
+  std::vector<uint32_t> mnemonics; // of each, in Module::mnemonics
+  std::vector<Operand> elements;   // of vector operands
   std::vector<std::vector<uint32_t>> branchTables; // instruction indices
+
+  /// Why it cannot run: "k.ptx:17: unknown instruction 'x'"; empty: it can, as
+  /// far as its text tells. Such instructions are left out above.
+  std::string refusal;
+
+  bool hasBody() const { return !instructions.empty(); }
 
   /// The name in the source of a register, as in `%r17`; for messages.
   std::string registerName(RegisterClass regClass, uint32_t index) const;
@@ -120,8 +130,9 @@ struct Module {
   uint32_t smVersion = 0; // 90
   std::vector<GlobalVariable> variables;
   std::vector<Function> functions;
+  std::vector<std::string> mnemonics; // as written, each once
 
-  /// The entry of that name, or null.
+  /// The entry of that name, or null. It has a body.
   const Function *entry(std::string_view name) const;
 };
 

@@ -23,7 +23,8 @@ Result<Module> ModuleParser::parse() {
   if (!parseDirectives() || !checkCalls())
     return tokens.error();
   for (Function &function : context.module.functions)
-    findReconvergence(function);
+    if (function.hasBody())
+      findReconvergence(function);
   return std::move(context.module);
 }
 
@@ -299,11 +300,8 @@ bool ModuleParser::checkCalls() {
     const Function &caller = functions[call.function];
     const Function &callee = functions[call.callee];
     const Instruction &instruction = caller.instructions[call.instruction];
-    if (callee.isEntry || callee.instructions.empty())
-      return tokens.fail(
-          instruction.line,
-          quote(callee.name) +
-              (callee.isEntry ? " is an entry" : " has no body in this file"));
+    if (callee.isEntry)
+      return tokens.fail(instruction.line, quote(callee.name) + " is an entry");
     auto list = [&](unsigned place) {
       const Operand &operand = instruction.operands[place];
       return std::span(caller.elements).subspan(operand.index, operand.count);
@@ -316,8 +314,6 @@ bool ModuleParser::checkCalls() {
                              " does not match its parameters in line " +
                              std::to_string(callee.line));
   }
-  // Nobody calls the prototypes that are left.
-  std::erase_if(functions, [](auto &f) { return f.instructions.empty(); });
   return true;
 }
 

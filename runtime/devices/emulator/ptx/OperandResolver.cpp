@@ -196,6 +196,13 @@ bool FunctionParser::resolveRegister(const OperandForm &form, Type type,
     return true;
   }
   Symbol *symbol = context.scopes.find(token.text);
+  if (symbol && symbol->kind == Symbol::Kind::function && form.anything) {
+    operand.kind = OperandKind::immediate; // never read
+    return refuse(token.line, "the address of the function " +
+                                  quote(token.text) +
+                                  " is taken, and indirect calls are not "
+                                  "emulated: call it by its name");
+  }
   bool isVariable = symbol && (symbol->kind == Symbol::Kind::variable ||
                                symbol->kind == Symbol::Kind::moduleShared);
   if (!isVariable)
@@ -225,6 +232,7 @@ bool FunctionParser::useVariable(Symbol &symbol, Operand &operand) {
                             variable.align, false,         variable.line};
       if (!place(context, declarator, function.sharedBytes, function.shared))
         return false;
+      function.shared.back().inModule = symbol.index;
       at->second = uint32_t(function.shared.size() - 1);
     }
     operand.index = at->second;
@@ -233,8 +241,9 @@ bool FunctionParser::useVariable(Symbol &symbol, Operand &operand) {
   }
   if (symbol.dynamic) {
     if (symbol.kind == Symbol::Kind::moduleShared)
-      dynamicAlign =
-          std::max(dynamicAlign, context.moduleShared[symbol.index].align);
+      function.dynamicSharedAlign =
+          std::max(function.dynamicSharedAlign,
+                   context.moduleShared[symbol.index].align);
     function.usesDynamicShared = true;
     operand.index = UINT32_MAX;
     operand.negated = true; // until resolveOperand notes the place

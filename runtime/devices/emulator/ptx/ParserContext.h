@@ -41,7 +41,12 @@ struct ParserContext {
   Scopes scopes;
   std::vector<Variable> moduleShared; // offsets unset: placed per function
   std::vector<CallSite> calls;
-  std::unordered_map<std::string_view, Mnemonic> mnemonics;
+  /// What mnemonics mean; the error is one that the table has no form for.
+  struct KnownMnemonic {
+    Result<Mnemonic> meaning;
+    uint32_t index; // in Module::mnemonics
+  };
+  std::unordered_map<std::string_view, KnownMnemonic> mnemonics;
 
   /// Declares `name` in the innermost scope, or fails with where it was.
   bool declare(std::string_view name, const Symbol &symbol);

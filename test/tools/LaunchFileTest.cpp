@@ -170,4 +170,73 @@ TEST(LaunchFile, ParametersFollowTheKernel) {
             "kernel 'k' takes 4 parameters, found 3");
 }
 
+/// struct { const float *x; int n; float4 v; struct { short s; double *p[2]; }
+/// inner; }
+TEST(LaunchFile, StructsHoldPointers) {
+  Result<LaunchFile> file = read(
+      R"({"buffers": {"b": {"count": 64}, "c": {"count": 8}},
+      "launches": [{"kernel": "k", "parameters": [[
+        "b", {"type": "i32", "value": -7},
+        {"type": "f32", "value": [1, 2, 3, 4], "align": 16},
+        [{"type": "i16", "value": 3},
+         {"type": "u64", "value": ["c", {"buffer": "b", "offset": 64}]}]]]}]})");
+  ASSERT_TRUE(bool(file)) << file.error().message;
+  Result<ptx::Module> module =
+      ptx::parseModule(".version 8.0\n.target sm_80\n"
+                       ".entry k(.param .align 16 .b8 s[64]) { ret; }\n",
+                       "k.ptx");
+  ASSERT_TRUE(bool(module));
+  std::vector<uint64_t> addresses = {0x1000, 0x2000};
+  auto block =
+      encodeParameters(file->launches[0], *module->entry("k"), addresses);
+  ASSERT_TRUE(bool(block)) << block.error().message;
+  struct Inner {
+    int16_t s;
+    uint64_t p[2];
+  };
+  struct {
+    uint64_t x;
+    int32_t n;
+    alignas(16) float v[4];
+    Inner inner;
+  } passed;
+  ASSERT_EQ(block->size(), sizeof passed);
+  std::memcpy(&passed, block->data(), sizeof passed);
+  EXPECT_EQ(passed.x, 0x1000u);
+  EXPECT_EQ(passed.n, -7);
+  EXPECT_THAT(passed.v, testing::ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(passed.inner.s, 3);
+  EXPECT_THAT(passed.inner.p, testing::ElementsAre(0x2000u, 0x1040u));
+
+  module = ptx::parseModule(".version 8.0\n.target sm_80\n"
+                            ".entry k(.param .align 8 .b8 s[56]) { ret; }\n",
+                            "k.ptx");
+  EXPECT_EQ(encodeParameters(file->launches[0], *module->entry("k"), addresses)
+                .error()
+                .message,
+            "parameter 0 ('s') of kernel 'k': expected 56 bytes, found 64");
+}
+
+TEST(LaunchFile, WrongFieldsAreNamed) {
+  auto problem = [](const std::string &parameter) {
+    Result<LaunchFile> file =
+        read(R"({"launches": [{"kernel": "k", "parameters": [)" + parameter +
+             "]}]}");
+    std::string where = "launch.json: launches[0].parameters[0]";
+    return file ? ""
+                : file.error().message.substr(folder().size() + where.size());
+  };
+  EXPECT_EQ(problem("[]"), ": a list of fields that is empty");
+  EXPECT_EQ(problem(R"([{"type": "i32", "value": 1}, 5])"),
+            "[1]: expected a field with its type, as in {\"type\": \"i32\", "
+            "\"value\": 5}, found 5");
+  EXPECT_EQ(problem(R"([["x"]])"), "[0][0]: no buffer named \"x\"");
+  EXPECT_EQ(problem(R"({"type": "i32", "value": ["x"]})"),
+            ": expected a number of type i32, found \"x\"");
+  EXPECT_EQ(problem(R"({"type": "i32", "value": 1, "align": 3})"),
+            ": align: expected a power of two, found 3");
+  EXPECT_THAT(problem(std::string(20, '[') + std::string(20, ']')),
+              testing::HasSubstr("nested too deep"));
+}
+
 } // namespace

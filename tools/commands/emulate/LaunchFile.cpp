@@ -11,6 +11,7 @@
 #include "tools/commands/emulate/BufferContents.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <filesystem>
 
@@ -19,6 +20,25 @@ using namespace quipu::emulator;
 using nlohmann::json;
 
 namespace {
+
+constexpr uint64_t mostAlign = 128; // of a field
+constexpr int mostStructDepth = 16;
+
+size_t alignUp(size_t size, size_t align) {
+  return (size + align - 1) / align * align;
+}
+
+/// Puts `field` behind `to`, at the next multiple of its alignment.
+void append(LaunchFile::Parameter &to, const LaunchFile::Parameter &field) {
+  size_t at = alignUp(to.bytes.size(), field.align);
+  to.bytes.resize(at);
+  to.bytes.insert(to.bytes.end(), field.bytes.begin(), field.bytes.end());
+  for (LaunchFile::Pointer pointer : field.pointers) {
+    pointer.at += at;
+    to.pointers.push_back(pointer);
+  }
+  to.align = std::max(to.align, field.align);
+}
 
 class LaunchReader {
 public:
@@ -38,8 +58,14 @@ private:
   Result<void> readLaunch(const json &launch, const std::string &where);
   Result<void> readOutput(const json &output, const std::string &where);
   Result<Extent> readExtent(const json &value, const std::string &where) const;
-  Result<LaunchFile::Parameter> readParameter(const json &value,
-                                              const std::string &where) const;
+  Result<LaunchFile::Parameter>
+  readParameter(const json &value, const std::string &where, int depth) const;
+  Result<LaunchFile::Parameter> readPointer(const json &value,
+                                            const std::string &where) const;
+  Result<LaunchFile::Parameter> readTyped(const json &value,
+                                          const std::string &where) const;
+  Result<LaunchFile::Parameter>
+  readFields(const json &list, const std::string &where, int depth) const;
   Result<int> findBuffer(const json &name, const std::string &where) const;
   Result<NumberType> readType(const json &object, const std::string &where,
                               NumberType otherwise) const;
@@ -184,23 +210,16 @@ Result<Extent> LaunchReader::readExtent(const json &value,
   return extent;
 }
 
+/// The address of a buffer: its name, or an object with an offset.
 Result<LaunchFile::Parameter>
-LaunchReader::readParameter(const json &value, const std::string &where) const {
-  LaunchFile::Parameter parameter;
-  if (value.is_number()) {
-    parameter.number = value;
-    return parameter;
-  }
-  bool isBuffer =
-      value.is_string() || (value.is_object() && value.contains("buffer"));
-  if (isBuffer) {
-    Result<int> buffer =
-        findBuffer(value.is_string() ? value : value["buffer"], where);
-    if (!buffer)
-      return buffer.error();
-    parameter.buffer = *buffer;
-    if (value.is_string())
-      return parameter;
+LaunchReader::readPointer(const json &value, const std::string &where) const {
+  LaunchFile::Pointer pointer;
+  Result<int> buffer =
+      findBuffer(value.is_string() ? value : value["buffer"], where);
+  if (!buffer)
+    return buffer.error();
+  pointer.buffer = *buffer;
+  if (value.is_object()) {
     Result<void> keys = checkKeys(value, where, {"buffer", "offset"});
     if (!keys)
       return keys.error();
@@ -209,25 +228,90 @@ LaunchReader::readParameter(const json &value, const std::string &where) const {
                   file.buffers[size_t(*buffer)].contents.size(), 0);
     if (!offset)
       return offset.error();
-    parameter.offset = *offset;
-    return parameter;
+    pointer.offset = *offset;
   }
-  Result<void> keys = checkKeys(value, where, {"type", "value"});
+  LaunchFile::Parameter parameter;
+  parameter.align = sizeof(uint64_t);
+  parameter.bytes.resize(sizeof(uint64_t));
+  parameter.pointers.push_back(pointer);
+  return parameter;
+}
+
+/// Numbers of one type, or addresses among integers of 64 bits.
+Result<LaunchFile::Parameter>
+LaunchReader::readTyped(const json &value, const std::string &where) const {
+  Result<void> keys = checkKeys(value, where, {"type", "value", "align"});
   if (!keys)
     return keys.error();
   if (!value.contains("type") || !value.contains("value"))
-    return wrong(where, "expected a number, the name of a buffer, or an object "
-                        "with type and value");
+    return wrong(where, "expected a number, the name of a buffer, a list of "
+                        "fields, or an object with type and value");
   Result<NumberType> type = readType(value, where, NumberType::u8);
   if (!type)
     return type.error();
+  LaunchFile::Parameter parameter;
+  Result<uint64_t> align =
+      readCount(value, "align", where, mostAlign, numberBytes(*type));
+  if (!align)
+    return align.error();
+  if (!std::has_single_bit(*align))
+    return wrong(where, "align: expected a power of two, found " +
+                            std::to_string(*align));
+  parameter.align = *align;
+  bool mayPoint = *type == NumberType::u64 || *type == NumberType::i64;
   const json &given = value["value"];
-  for (const json &number : given.is_array() ? given : json::array({given})) {
-    Result<void> appended = appendNumber(number, *type, parameter.bytes);
+  for (const json &element : given.is_array() ? given : json::array({given})) {
+    if (mayPoint && (element.is_string() || element.is_object())) {
+      Result<LaunchFile::Parameter> pointer = readPointer(element, where);
+      if (!pointer)
+        return pointer.error();
+      append(parameter, *pointer);
+      continue;
+    }
+    Result<void> appended = appendNumber(element, *type, parameter.bytes);
     if (!appended)
       return wrong(where, appended.error().message);
   }
   return parameter;
+}
+
+/// The fields of a struct, each at a multiple of its alignment, as C++ lays
+/// them out.
+Result<LaunchFile::Parameter> LaunchReader::readFields(const json &list,
+                                                       const std::string &where,
+                                                       int depth) const {
+  LaunchFile::Parameter parameter;
+  if (list.empty() || depth == mostStructDepth)
+    return wrong(where, list.empty() ? "a list of fields that is empty"
+                                     : "lists of fields are nested too deep");
+  for (size_t i = 0; i < list.size(); ++i) {
+    std::string at = where + "[" + std::to_string(i) + "]";
+    if (list[i].is_number())
+      return wrong(at, "expected a field with its type, as in {\"type\": "
+                       "\"i32\", \"value\": " +
+                           list[i].dump() + "}, found " + list[i].dump());
+    Result<LaunchFile::Parameter> field = readParameter(list[i], at, depth + 1);
+    if (!field)
+      return field;
+    append(parameter, *field);
+  }
+  parameter.bytes.resize(alignUp(parameter.bytes.size(), parameter.align));
+  return parameter;
+}
+
+Result<LaunchFile::Parameter>
+LaunchReader::readParameter(const json &value, const std::string &where,
+                            int depth) const {
+  if (value.is_number()) {
+    LaunchFile::Parameter parameter;
+    parameter.number = value;
+    return parameter;
+  }
+  if (value.is_array())
+    return readFields(value, where, depth);
+  bool isBuffer =
+      value.is_string() || (value.is_object() && value.contains("buffer"));
+  return isBuffer ? readPointer(value, where) : readTyped(value, where);
 }
 
 Result<void> LaunchReader::readLaunch(const json &launch,
@@ -260,9 +344,10 @@ Result<void> LaunchReader::readLaunch(const json &launch,
   if (!parameters.is_array())
     return wrong(where, "parameters: expected a list");
   for (const json &value : parameters) {
-    Result<LaunchFile::Parameter> parameter =
-        readParameter(value, where + ".parameters[" +
-                                 std::to_string(read.parameters.size()) + "]");
+    Result<LaunchFile::Parameter> parameter = readParameter(
+        value,
+        where + ".parameters[" + std::to_string(read.parameters.size()) + "]",
+        0);
     if (!parameter)
       return parameter.error();
     read.parameters.push_back(std::move(*parameter));
@@ -342,11 +427,11 @@ static Result<std::vector<std::byte>>
 encode(const LaunchFile::Parameter &parameter, const ptx::Variable &declared,
        std::span<const uint64_t> addresses) {
   std::vector<std::byte> bytes = parameter.bytes;
-  if (parameter.buffer >= 0) {
-    uint64_t address = addresses[size_t(parameter.buffer)] + parameter.offset;
-    bytes.resize(sizeof address);
-    std::memcpy(bytes.data(), &address, sizeof address);
-  } else if (!parameter.number.is_null()) {
+  for (const LaunchFile::Pointer &pointer : parameter.pointers) {
+    uint64_t address = addresses[size_t(pointer.buffer)] + pointer.offset;
+    std::memcpy(&bytes[pointer.at], &address, sizeof address);
+  }
+  if (!parameter.number.is_null()) {
     std::optional<NumberType> type = numberTypeOf(declared.type);
     // A bit type takes numbers of either sign.
     bool negative = parameter.number.is_number_integer() &&

@@ -27,11 +27,17 @@ struct LaunchFile {
     std::vector<std::byte> contents;          // used in place by the emulator
   };
 
+  /// 8 bytes of a parameter that are an address.
+  struct Pointer {
+    size_t at = 0; // in the parameter
+    int buffer = 0;
+    uint64_t offset = 0; // into the buffer, in bytes
+  };
   struct Parameter {
-    int buffer = -1;              // or -1: a scalar
-    uint64_t offset = 0;          // into the buffer, in bytes
-    nlohmann::json number;        // a plain number, typed by the kernel
-    std::vector<std::byte> bytes; // a typed one, where `number` is null
+    nlohmann::json number;         // a plain number, typed by the kernel
+    std::vector<std::byte> bytes;  // where `number` is null
+    std::vector<Pointer> pointers; // what to put into `bytes`
+    size_t align = 1;              // of its first byte, as a field
   };
 
   struct Launch {

@@ -20,6 +20,9 @@ struct EmulateOptions {
   std::string launch; // empty: list the kernels
   Options emulator;
   bool json = false;
+
+  // Below half a minute even where all instructions are volatile loads.
+  EmulateOptions() { emulator.maxInstructions = int64_t(1) << 27; }
 };
 
 } // namespace
@@ -133,7 +136,8 @@ void quipu::addEmulateCommand(CLI::App &app, CommandHost &host) {
       ->check(CLI::Range(1, 1000));
   command
       ->add_option("--max-instructions", options->emulator.maxInstructions,
-                   "warp instructions of a launch before it counts as hung")
+                   "warp instructions of a launch before it counts as hung; "
+                   "default: 134217728")
       ->type_name("N")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 50));
   command->add_flag("--json", options->json, "print one JSON object");

@@ -19,6 +19,7 @@ namespace quipu::emulator {
 namespace {
 
 constexpr uint32_t maxThreads = 1024, maxSharedBytes = 227 * 1024;
+constexpr uint32_t maxGridYz = 65535;
 
 class PtxEmulator final : public Emulator {
 public:
@@ -154,7 +155,11 @@ Result<const Program *> PtxEmulator::check(std::string_view kernel,
                                    function.requiredThreads->y != block.y ||
                                    function.requiredThreads->z != block.z))
     return Error{what + "the block is not of the size that .reqntid asks for"};
-  if (grid.y > 65535 || grid.z > 65535 || grid.count() > int64_t(anyBlock))
+  for (uint32_t extent : {grid.y, grid.z})
+    if (extent > maxGridYz)
+      return Error{what + "expected at most " + std::to_string(maxGridYz) +
+                   " blocks in y and in z, found " + std::to_string(extent)};
+  if (grid.count() > int64_t(anyBlock))
     return Error{what + "expected at most " + std::to_string(anyBlock) +
                  " blocks, found " + std::to_string(grid.count())};
   uint64_t shared = function.usesDynamicShared ? function.dynamicSharedOffset
@@ -202,7 +207,7 @@ void PtxEmulator::runThread(Launch &launch, Worker &worker) {
       report(warp, ops[std::min<size_t>(warp.pc, ops.size() - 1)], Check::hang,
              0,
              "more than " + std::to_string(launch.options->maxInstructions) +
-                 " instructions were executed");
+                 " warp instructions were executed (see --max-instructions)");
       launch.stop = true;
     }
   }

@@ -350,7 +350,9 @@ TEST(Check, findsKernelsThatDoNotEnd) {
   options.maxInstructions = 1000000;
   KernelRun run("loop:\nbra.uni loop;\n", 0, options);
   run.launch(2);
-  run.finding(Check::hang);
+  EXPECT_THAT(run.finding(Check::hang),
+              testing::HasSubstr("hang: more than 1000000 warp instructions "
+                                 "were executed (see --max-instructions)"));
   KernelRun trap("trap;\n", 0);
   trap.launch();
   trap.finding(Check::trap);

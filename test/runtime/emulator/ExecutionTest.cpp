@@ -188,6 +188,11 @@ TEST(Emulator, refusesLaunchesThatCannotBe) {
   EXPECT_THAT(message("k", {{1}, {2048}}, bytes),
               HasSubstr("at most 1024 threads"));
   EXPECT_THAT(message("k", {{0}, {32}}, bytes), HasSubstr("at least one"));
+  EXPECT_EQ(message("k", {{1, 70000}, {32}}, bytes),
+            "kernel 'k': expected at most 65535 blocks in y and in z, found "
+            "70000");
+  EXPECT_EQ(message("k", {{2000, 1000}, {32}}, bytes),
+            "kernel 'k': expected at most 1048575 blocks, found 2000000");
   EXPECT_THAT(message("k", {{1}, {32}, 300000}, bytes),
               HasSubstr("bytes of shared memory, found 300000"));
 }

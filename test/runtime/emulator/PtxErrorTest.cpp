@@ -137,6 +137,12 @@ TEST(PtxErrorTest, FilesThatAreNoPtx) {
   EXPECT_EQ(problemOf(".version 8.0\n.target sm_80\n.address_size 32\n"),
             "k.ptx:3: expected an address size of 64, found 32");
   EXPECT_EQ(problemOf(".version 8.0\n"), "k.ptx:2: no .target");
+  EXPECT_EQ(problemOf(".version 99.9\n.target sm_80\n"),
+            "k.ptx:1: expected a PTX version of at most 9.x, found 99.9");
+  EXPECT_EQ(problemOf(".version 9.0\n.target sm_300\n"),
+            "k.ptx:2: expected a target of sm_50 to sm_121, found 'sm_300'");
+  EXPECT_EQ(problemOf(".version 9.0\n.target sm_75\n"), "");
+  EXPECT_EQ(problemOf(".version 9.0\n.target sm_100a\n"), "");
 }
 
 TEST(PtxErrorTest, CallsMustMatch) {

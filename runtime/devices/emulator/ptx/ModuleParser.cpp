@@ -19,6 +19,11 @@ using namespace quipu;
 using namespace quipu::ptx;
 using Kind = Token::Kind;
 
+// What nvcc 13 and LLVM 22 print. What an instruction needs is not looked at:
+// one that is known runs for every target.
+static constexpr int newestVersion = 9;
+static constexpr uint32_t oldestTarget = 50, newestTarget = 121;
+
 Result<Module> ModuleParser::parse() {
   if (!parseDirectives() || !checkCalls())
     return tokens.error();
@@ -84,8 +89,15 @@ bool ModuleParser::parseVersion() {
   tokens.take();
   const Token &number = tokens.token();
   double value = std::bit_cast<double>(number.value);
-  if (number.kind != Kind::decimal || !(value >= 1 && value < 100))
+  if (number.kind != Kind::decimal || !(value >= 1))
     return tokens.failExpecting("a version such as 8.0");
+  auto tenths = uint32_t(std::min(value, 1e6) * 10 + 0.5);
+  std::string found =
+      std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+  if (!(value < newestVersion + 1))
+    return tokens.fail(number.line, "expected a PTX version of at most " +
+                                        std::to_string(newestVersion) +
+                                        ".x, found " + found);
   context.module.versionMajor = uint32_t(value);
   context.module.versionMinor =
       uint32_t((value - context.module.versionMajor) * 10 + 0.5);
@@ -104,6 +116,11 @@ bool ModuleParser::parseTarget() {
     std::from_chars(target.data() + 3, target.data() + target.size(), version);
   if (version == 0)
     return tokens.fail(line, "expected a target such as sm_80, found " +
+                                 quote(target));
+  if (version < oldestTarget || version > newestTarget)
+    return tokens.fail(line, "expected a target of sm_" +
+                                 std::to_string(oldestTarget) + " to sm_" +
+                                 std::to_string(newestTarget) + ", found " +
                                  quote(target));
   context.module.target = target;
   context.module.smVersion = version;

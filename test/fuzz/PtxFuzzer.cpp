@@ -27,7 +27,7 @@ static void checkOperand(const Module &module, const Function &function,
     expect(isRegister());
     break;
   case OperandKind::special:
-    expect(operand.index <= uint32_t(SpecialRegister::isExplicitCluster));
+    expect(operand.index <= uint32_t(SpecialRegister::envreg31));
     break;
   case OperandKind::vector:
     expect(size_t(operand.index) + operand.count <= function.elements.size());

@@ -85,6 +85,20 @@ uint64_t specialValue(const Warp &warp, ptx::SpecialRegister which,
     return ~(bit | (bit - 1));
   case S::dynamicSmemSize:
     return shape.dynamicSharedBytes;
+  case S::reservedSmemBegin:
+  case S::reservedSmem0:
+    return block.launch->reservedShared;
+  case S::reservedSmem1:
+    return block.launch->reservedShared + reservedSharedBytes / 2;
+  case S::reservedSmemEnd:
+    return block.launch->reservedShared + reservedSharedBytes;
+  case S::reservedSmemCap:
+    return reservedSharedBytes;
+  case S::envreg1:
+    return block.launch->gridWorkspace >> 32;
+  case S::envreg2:
+    return block.launch->gridWorkspace & 0xffffffff;
+  case S::aggregateSmemSize:
   case S::totalSmemSize:
     return block.launch->sharedBytes;
   default: // clocks stand still; there is one cluster, one multiprocessor

@@ -61,6 +61,7 @@ private:
   Result<const Program *> check(std::string_view kernel,
                                 const LaunchShape &shape,
                                 size_t parameterBytes);
+  Result<void> reserve(Launch &launch);
   void runThread(Launch &launch, Worker &worker);
   void takeUnique(Counters &counters);
 
@@ -69,6 +70,7 @@ private:
   ThreadPool threads;
   Memory memory;
   std::vector<uint64_t> globals; // addresses of parsed.variables
+  uint64_t gridWorkspace = 0;    // for all launches; 0: not there yet
   std::map<std::string, std::unique_ptr<Program>, std::less<>> programs;
 };
 
@@ -169,6 +171,25 @@ Result<const Program *> PtxEmulator::check(std::string_view kernel,
                  " bytes of shared memory, found " +
                  std::to_string(shared + shape.dynamicSharedBytes)};
   return *program;
+}
+
+/// Gives a launch what only some kernels ask for: see Launch.
+Result<void> PtxEmulator::reserve(Launch &launch) {
+  using S = ptx::SpecialRegister;
+  if (launch.program->uses(S::reservedSmemBegin, S::reservedSmem1)) {
+    launch.reservedShared = (launch.sharedBytes + 127) / 128 * 128;
+    launch.sharedBytes = launch.reservedShared + reservedSharedBytes;
+  }
+  if (!launch.program->uses(S::envreg1, S::envreg2))
+    return {};
+  if (gridWorkspace == 0) { // the barrier of cooperative groups
+    auto made = memory.add({"grid workspace", 256, true, true, nullptr});
+    if (!made)
+      return made.error();
+    gridWorkspace = *made;
+  }
+  launch.gridWorkspace = gridWorkspace;
+  return {};
 }
 
 void PtxEmulator::runThread(Launch &launch, Worker &worker) {
@@ -273,6 +294,8 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
       uint32_t((function.usesDynamicShared ? function.dynamicSharedOffset
                                            : function.sharedBytes) +
                shape.dynamicSharedBytes);
+  if (Result<void> done = reserve(launch); !done)
+    return done.error();
   launch.threads = uint32_t(shape.block.count());
   launch.warps = (launch.threads + laneCount - 1) / laneCount;
   std::vector<Worker> workers(threads.size());

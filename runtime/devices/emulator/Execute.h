@@ -14,6 +14,9 @@ namespace quipu::emulator {
 
 Flow runPack(Warp &warp, const Op &op, uint32_t mask);
 Flow runUnpack(Warp &warp, const Op &op, uint32_t mask);
+/// createpolicy: a value that nothing looks at.
+Flow runPolicy(Warp &warp, const Op &op, uint32_t mask);
+Flow runIsSpace(Warp &warp, const Op &op, uint32_t mask);
 
 // ExecuteControl.cpp
 Flow runBranch(Warp &warp, const Op &op, uint32_t mask);
@@ -57,6 +60,7 @@ Flow runAsyncCommit(Warp &warp, const Op &op, uint32_t mask);
 void finishCopies(Warp &warp, size_t left);
 Flow runAsyncWait(Warp &warp, const Op &op, uint32_t mask);
 Flow runMbarrier(Warp &warp, const Op &op, uint32_t mask);
+Flow runAsyncArrive(Warp &warp, const Op &op, uint32_t mask);
 Flow runMbarrierWait(Warp &warp, const Op &op, uint32_t mask);
 Flow runBulkCopy(Warp &warp, const Op &op, uint32_t mask);
 

@@ -171,6 +171,16 @@ Mbarrier *find(Warp &warp, const Op &op, uint64_t offset, int lane) {
   return nullptr;
 }
 
+void arrive(Warp &warp, const Op &op, Mbarrier &barrier, uint64_t offset,
+            uint32_t count, int lane) {
+  if (barrier.pending < count)
+    report(warp, op, Check::barrier, lane,
+           "mbarrier at shared memory + " + std::to_string(offset) +
+               ": more arrivals than the " + std::to_string(barrier.count) +
+               " it was made for");
+  barrier.pending -= std::min(count, barrier.pending);
+}
+
 /// The state that arrive returns, and test_wait takes.
 uint64_t stateOf(const Mbarrier &barrier) { return barrier.phase; }
 
@@ -216,12 +226,7 @@ Flow runMbarrier(Warp &warp, const Op &op, uint32_t mask) {
       uint32_t count = expects ? 1 : value;
       barrier->bytes += expects ? value : 0;
       bring(warp, *barrier);
-      if (barrier->pending < count)
-        report(warp, op, Check::barrier, lane,
-               "mbarrier at shared memory + " + std::to_string(offset) +
-                   ": more arrivals than the " +
-                   std::to_string(barrier->count) + " it was made for");
-      barrier->pending -= std::min(count, barrier->pending);
+      arrive(warp, op, *barrier, offset, count, lane);
       if (has(op, 0) && i.operands[0].kind == ptx::OperandKind::reg) {
         const Row &d = warp.rows[op.firstRow];
         std::memcpy(warp.row<std::byte>(d) + lane * 8, &state, 8);
@@ -229,6 +234,29 @@ Flow runMbarrier(Warp &warp, const Op &op, uint32_t mask) {
       }
     }
     }
+    advance(*barrier);
+  }
+  return Flow::next;
+}
+
+/// The copies of the warp so far are done when its lanes arrive: what waits for
+/// the mbarrier's phase is what they are ordered before. Without .noinc the
+/// arrival is one more than the barrier was made for, so that none is left.
+Flow runAsyncArrive(Warp &warp, const Op &op, uint32_t mask) {
+  uint64_t addresses[laneCount];
+  mask = sharedAddresses(warp, op, mask, addresses);
+  Access access = sharedAccess(warp, op, mask, addresses, 8, 8, true);
+  runAsyncCommit(warp, op, mask);
+  finishCopies(warp, 0);
+  for (uint32_t rest = access.mask; rest; rest &= rest - 1) {
+    int lane = std::countr_zero(rest);
+    Mbarrier *barrier = find(warp, op, access.offset[lane], lane);
+    if (!barrier)
+      continue;
+    bring(warp, *barrier);
+    if (!op.instruction->noinc)
+      continue;
+    arrive(warp, op, *barrier, access.offset[lane], 1, lane);
     advance(*barrier);
   }
   return Flow::next;

@@ -5,11 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "base/Dequantize.h"
 #include "runtime/devices/emulator/Access.h"
 #include "runtime/devices/emulator/Definedness.h"
 #include "runtime/devices/emulator/Execute.h"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 namespace quipu::emulator {
@@ -54,6 +56,21 @@ template <typename T> uint64_t integer(Mode mode, T old, T b, T c) {
   }
 }
 
+/// Of one f16 or bf16, rounded once; a NaN loses to a number in min and max.
+uint16_t narrow(Mode mode, bool isHalf, uint16_t old, uint16_t b) {
+  float x = isHalf ? halfToFloat(old) : bfloat16ToFloat(old);
+  float y = isHalf ? halfToFloat(b) : bfloat16ToFloat(b);
+  float r = mode == Mode::min   ? std::fmin(x, y)
+            : mode == Mode::max ? std::fmax(x, y)
+                                : x + y;
+  return isHalf ? floatToHalf(r) : floatToBfloat16(r);
+}
+uint64_t narrowPair(Mode mode, bool isHalf, uint64_t old, uint64_t b) {
+  return narrow(mode, isHalf, uint16_t(old), uint16_t(b)) |
+         uint64_t(narrow(mode, isHalf, uint16_t(old >> 16), uint16_t(b >> 16)))
+             << 16;
+}
+
 /// The new value of a word.
 uint64_t updated(const ptx::Instruction &i, uint64_t old, uint64_t b,
                  uint64_t c) {
@@ -62,6 +79,12 @@ uint64_t updated(const ptx::Instruction &i, uint64_t old, uint64_t b,
     return toBits(fromBits<float>(old) + fromBits<float>(b));
   case Type::f64:
     return toBits(fromBits<double>(old) + fromBits<double>(b));
+  case Type::f16:
+  case Type::bf16:
+    return narrow(i.mode, i.type == Type::f16, uint16_t(old), uint16_t(b));
+  case Type::f16x2:
+  case Type::bf16x2:
+    return narrowPair(i.mode, i.type == Type::f16x2, old, b);
   case Type::s32:
     return integer(i.mode, fromBits<int32_t>(old), fromBits<int32_t>(b),
                    fromBits<int32_t>(c));

@@ -169,6 +169,10 @@ Handler handlerOf(const ptx::Instruction &i) {
     return runPack;
   case Opcode::movUnpack:
     return runUnpack;
+  case Opcode::createpolicy:
+    return runPolicy;
+  case Opcode::isspacep:
+    return runIsSpace;
   case Opcode::ld:
     return runLoad;
   case Opcode::st:
@@ -183,6 +187,8 @@ Handler handlerOf(const ptx::Instruction &i) {
   case Opcode::cpAsyncWaitGroup:
   case Opcode::cpAsyncWaitAll:
     return runAsyncWait;
+  case Opcode::cpAsyncMbarrierArrive:
+    return runAsyncArrive;
   case Opcode::cpAsyncBulk:
     return runBulkCopy;
   case Opcode::ldmatrix:

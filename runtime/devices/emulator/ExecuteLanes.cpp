@@ -81,13 +81,39 @@ uint32_t combine(ptx::Mode mode, uint32_t test, uint32_t other) {
   }
 }
 
+bool isPair(ptx::Type type) {
+  return type == ptx::Type::f16x2 || type == ptx::Type::bf16x2;
+}
+
+/// The outcome of a comparison; of pairs, of the lower halves, and of the upper
+/// ones in `upper`.
+uint32_t compare(const Warp &warp, const Op &op, bool pairs, uint32_t &upper) {
+  uint32_t test = 0;
+  const std::byte *file = warp.file;
+  if (!pairs) {
+    op.lanes(&test, file + op.a.offset, file + op.b.offset, nullptr, nullptr);
+    return test;
+  }
+  const auto *a = warp.row<uint32_t>(op.a), *b = warp.row<uint32_t>(op.b);
+  for (int half = 1; half >= 0; --half) {
+    alignas(64) uint16_t x[laneCount], y[laneCount];
+    for (int lane = 0; lane < laneCount; ++lane) {
+      x[lane] = uint16_t(a[lane] >> (16 * half));
+      y[lane] = uint16_t(b[lane] >> (16 * half));
+    }
+    op.lanes(half ? &upper : &test, x, y, nullptr, nullptr);
+  }
+  return test;
+}
+
 Flow runSetp(Warp &warp, const Op &op, uint32_t mask) {
-  uint32_t test;
-  std::byte *file = warp.file;
-  op.lanes(&test, file + op.a.offset, file + op.b.offset, nullptr, nullptr);
+  uint32_t upper = 0;
+  bool pairs = isPair(op.instruction->type);
+  uint32_t test = compare(warp, op, pairs, upper);
   ptx::Mode mode = op.instruction->mode2;
   uint32_t other = warp.predicate(op.c) ^ (op.negateC ? allLanes : 0);
-  uint32_t inverse = combine(mode, ~test, other);
+  // The second destination: the contrary, or the upper halves.
+  uint32_t inverse = combine(mode, pairs ? upper : ~test, other);
   test = combine(mode, test, other);
   uint32_t bad = warp.undefined[op.a.slot] | warp.undefined[op.b.slot] |
                  warp.undefined[op.c.slot];
@@ -100,18 +126,39 @@ Flow runSetp(Warp &warp, const Op &op, uint32_t mask) {
   return Flow::next;
 }
 
-/// set: the outcome as all ones, or as 1.0.
+/// What set writes for true: all ones, or 1.0.
+uint32_t truthOf(ptx::Type type) {
+  switch (type) {
+  case ptx::Type::f32:
+    return 0x3f800000u;
+  case ptx::Type::f16:
+  case ptx::Type::f16x2:
+    return 0x3c00;
+  case ptx::Type::bf16:
+  case ptx::Type::bf16x2:
+    return 0x3f80;
+  default:
+    return ~0u;
+  }
+}
+
 Flow runSet(Warp &warp, const Op &op, uint32_t mask) {
-  uint32_t test;
-  std::byte *file = warp.file;
-  op.lanes(&test, file + op.a.offset, file + op.b.offset, nullptr, nullptr);
+  uint32_t upper = 0;
+  bool pairs = isPair(op.instruction->type2);
+  uint32_t test = compare(warp, op, pairs, upper);
   uint32_t other = warp.predicate(op.c) ^ (op.negateC ? allLanes : 0);
   test = combine(op.instruction->mode2, test, other);
-  uint32_t truth = op.instruction->type == ptx::Type::f32 ? 0x3f800000u : ~0u;
-  uint32_t values[laneCount];
-  for (int lane = 0; lane < laneCount; ++lane)
-    values[lane] = test >> lane & 1 ? truth : 0;
-  store(warp, op.d, values, mask);
+  upper = combine(op.instruction->mode2, upper, other);
+  uint32_t truth = truthOf(op.instruction->type);
+  Scratch values;
+  for (int lane = 0; lane < laneCount; ++lane) {
+    uint32_t value = test >> lane & 1 ? truth : 0;
+    if (pairs)
+      value = (value & 0xffff) | (upper >> lane & 1 ? truth << 16 : 0);
+    auto *to = reinterpret_cast<std::byte *>(values.bytes);
+    std::memcpy(to + lane * op.d.bytes, &value, op.d.bytes);
+  }
+  store(warp, op.d, values.bytes, mask);
   flow(warp, op, mask);
   return Flow::next;
 }
@@ -208,6 +255,36 @@ Flow runPack(Warp &warp, const Op &op, uint32_t mask) {
     }
     setDetail(warp, op.d, mask, detail);
   }
+  return Flow::next;
+}
+
+Flow runPolicy(Warp &warp, const Op &op, uint32_t mask) {
+  const Row &d = warp.rows[op.firstRow];
+  Scratch zeros = {};
+  store(warp, d, zeros.bytes, mask);
+  setTaint(warp, d, mask, 0);
+  return Flow::next;
+}
+
+/// Whether a generic address is in the window of a space.
+Flow runIsSpace(Warp &warp, const Op &op, uint32_t mask) {
+  using ptx::Space;
+  const Row &d = warp.rows[op.firstRow], &a = warp.rows[op.firstRow + 1];
+  const auto *addresses = warp.row<uint64_t>(a);
+  Space space = op.instruction->space;
+  uint32_t truth = 0;
+  for (int lane = 0; lane < laneCount; ++lane) {
+    bool inShared = addresses[lane] - sharedWindow < windowBytes;
+    bool inLocal = addresses[lane] - localWindow < windowBytes;
+    bool isThere =
+        space == Space::shared || space == Space::sharedCluster ? inShared
+        : space == Space::local                                 ? inLocal
+        : space == Space::global ? !inShared && !inLocal
+                                 : false; // constants are global here
+    truth |= uint32_t(isThere) << lane;
+  }
+  store(warp, d, &truth, mask);
+  setTaint(warp, d, mask, warp.undefined[a.slot]);
   return Flow::next;
 }
 

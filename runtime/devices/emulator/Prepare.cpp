@@ -352,8 +352,6 @@ Result<void> Preparer::add(const Instruction &i) {
     break;
   case Opcode::atom:
   case Opcode::red:
-    if (isFloat(i.type) && i.type != Type::f32 && i.type != Type::f64)
-      return error(i, "atomics on this type are not emulated");
     setAtomic(op, i);
     break;
   default:

@@ -68,6 +68,9 @@ struct Op {
   MatrixFunction matrix = nullptr;
 };
 
+/// Of shared memory, behind that of a kernel that asks where it is.
+inline constexpr uint32_t reservedSharedBytes = 1024;
+
 /// One kernel.
 struct Program {
   ptx::Function inlined; // of a kernel with calls: `function`
@@ -86,6 +89,12 @@ struct Program {
     Row row;
   };
   std::vector<Special> specials;
+  bool uses(ptx::SpecialRegister first, ptx::SpecialRegister last) const {
+    for (const Special &special : specials)
+      if (special.which >= first && special.which <= last)
+        return true;
+    return false;
+  }
   Row carry; // the CC register
 
   /// Whether warps of a block (or blocks) may order themselves other than by

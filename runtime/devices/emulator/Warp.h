@@ -36,6 +36,8 @@ struct Launch {
   uint64_t number = 0; // in the launch field of cells
   uint32_t sharedBytes = 0;
   uint32_t threads = 0, warps = 0; // of a block
+  uint32_t reservedShared = 0;     // offset of what the system keeps for itself
+  uint64_t gridWorkspace = 0;      // of cooperative launches; 0: not asked for
   SyncTable syncs;                 // of global memory
   WordLocks wordLocks;
 

@@ -200,6 +200,12 @@ LaneFunction anyComparison(const Instruction &i, Type type) {
     return compare<Test<C>, T>;
   });
 }
+/// The type of each half of a pair; of another type, itself.
+inline Type halfOf(Type type) {
+  return type == Type::f16x2    ? Type::f16
+         : type == Type::bf16x2 ? Type::bf16
+                                : type;
+}
 /// The mask of a comparison, for setp and set; `type` of the sources.
 inline LaneFunction selectCompare(const Instruction &i, Type type) {
   switch (i.compare) {
@@ -290,10 +296,10 @@ inline LaneFunction selectLane(const Instruction &i) {
     return selectMovement(i);
   case Opcode::cvt:
     return selectCvt(i);
-  case Opcode::setp:
-    return selectCompare(i, i.type);
+  case Opcode::setp: // pairs are compared half by half
+    return selectCompare(i, halfOf(i.type));
   case Opcode::set:
-    return selectCompare(i, i.type2);
+    return selectCompare(i, halfOf(i.type2));
   case Opcode::bitAnd:
   case Opcode::bitOr:
   case Opcode::bitXor:

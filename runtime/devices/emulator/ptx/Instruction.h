@@ -166,6 +166,10 @@ enum class SpecialRegister : uint8_t {
   clusterCtaidX, clusterCtaidY, clusterCtaidZ,
   clusterNctaidX, clusterNctaidY, clusterNctaidZ,
   clusterCtarank, clusterNctarank, isExplicitCluster,
+  reservedSmemBegin, reservedSmemEnd, reservedSmemCap, reservedSmem0,
+  reservedSmem1, aggregateSmemSize,
+  envreg0, // to envreg31, of which the grid's workspace is in 1 (upper) and 2
+  envreg1, envreg2, envreg31 = envreg0 + 31,
   // clang-format on
 };
 

@@ -9,6 +9,7 @@
 #include "runtime/devices/emulator/ptx/Instruction.h"
 
 #include <algorithm>
+#include <charconv>
 
 using namespace quipu::ptx;
 
@@ -27,10 +28,23 @@ bool quipu::ptx::findSpecialRegister(std::string_view name, uint32_t &index,
       "%nclusterid.x", "%nclusterid.y", "%nclusterid.z",
       "%cluster_ctaid.x", "%cluster_ctaid.y", "%cluster_ctaid.z",
       "%cluster_nctaid.x", "%cluster_nctaid.y", "%cluster_nctaid.z",
-      "%cluster_ctarank", "%cluster_nctarank", "%is_explicit_cluster"};
+      "%cluster_ctarank", "%cluster_nctarank", "%is_explicit_cluster",
+      "%reserved_smem_offset_begin", "%reserved_smem_offset_end",
+      "%reserved_smem_offset_cap", "%reserved_smem_offset_0",
+      "%reserved_smem_offset_1", "%aggr_smem_size"};
   // clang-format on
-  static_assert(std::size(names) ==
-                size_t(SpecialRegister::isExplicitCluster) + 1);
+  static_assert(std::size(names) == size_t(SpecialRegister::envreg0));
+  constexpr std::string_view environment = "%envreg";
+  width = 32;
+  if (name.starts_with(environment)) {
+    std::string_view digits = name.substr(environment.size());
+    uint32_t number = 0;
+    auto [end, failed] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    index = uint32_t(SpecialRegister::envreg0) + number;
+    return failed == std::errc() && end == digits.data() + digits.size() &&
+           number < 32 && (digits.size() == 1 || digits[0] != '0');
+  }
   auto at = std::ranges::find(names, name);
   if (at == std::end(names))
     return false;

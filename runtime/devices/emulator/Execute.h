@@ -52,6 +52,9 @@ Flow runLoadMatrix(Warp &warp, const Op &op, uint32_t mask);
 Flow runStoreMatrix(Warp &warp, const Op &op, uint32_t mask);
 Flow runMatrixMultiply(Warp &warp, const Op &op, uint32_t mask);
 
+// ExecuteFragments.cpp
+Flow runFragmentAddress(Warp &warp, const Op &op, uint32_t mask);
+
 // ExecuteAsync.cpp
 Flow runAsyncCopy(Warp &warp, const Op &op, uint32_t mask);
 Flow runAsyncCommit(Warp &warp, const Op &op, uint32_t mask);

@@ -196,7 +196,13 @@ Handler handlerOf(const ptx::Instruction &i) {
   case Opcode::stmatrix:
     return i.shape == ptx::Shape::m8n8 ? runStoreMatrix : nullptr;
   case Opcode::mma:
+  case Opcode::wmmaMma:
     return runMatrixMultiply;
+  case Opcode::wmmaLoadA:
+  case Opcode::wmmaLoadB:
+  case Opcode::wmmaLoadC:
+  case Opcode::wmmaStoreD:
+    return runFragmentAddress; // and then a load or store
   case Opcode::shfl:
     return runShuffle;
   case Opcode::vote:

@@ -1,4 +1,4 @@
-//===- ExecuteMatrix.cpp - ldmatrix, stmatrix and mma ---------------------===//
+//===- ExecuteMatrix.cpp - ldmatrix, stmatrix, mma, wmma --------------===//
 //
 // An 8 x 8 matrix of 16-bit elements is eight rows of 16 bytes, whose addresses
 // lanes 8m to 8m + 7 hold for matrix m. Lane 4r + t gets elements 2t and 2t + 1
@@ -148,6 +148,18 @@ void taintProduct(Warp &warp, const Op &op, unsigned counts[4]) {
   }
 }
 
+/// Of wmma: D where C is, and all of it where a part of A or B is.
+void taintFragment(Warp &warp, const Op &op, unsigned counts[4]) {
+  bool isFactorBad = false;
+  for (unsigned n = 0; n < counts[1]; ++n)
+    isFactorBad |= warp.undefined[warp.rows[op.target + n].slot] ||
+                   warp.undefined[warp.rows[op.reconverge + n].slot];
+  for (unsigned n = 0; n < counts[0]; ++n)
+    setTaint(warp, warp.rows[op.firstRow + n], allLanes,
+             isFactorBad ? allLanes
+                         : warp.undefined[warp.rows[op.offset + n].slot]);
+}
+
 } // namespace
 
 Flow runMatrixMultiply(Warp &warp, const Op &op, uint32_t mask) {
@@ -168,16 +180,22 @@ Flow runMatrixMultiply(Warp &warp, const Op &op, uint32_t mask) {
       undefined |= warp.undefined[row.slot];
     }
   }
-  if (undefined)
+  bool isFragment = i.opcode == ptx::Opcode::wmmaMma;
+  if (undefined && isFragment)
+    taintFragment(warp, op, counts);
+  else if (undefined)
     taintProduct(warp, op, counts);
-  uint32_t product[4][laneCount]; // D may be A or B
-  uint32_t *to[] = {product[0], product[1], product[2], product[3]};
+  uint32_t product[8][laneCount]; // D may be A or B
+  uint32_t *to[8];
+  for (int n = 0; n < 8; ++n)
+    to[n] = product[n];
   op.matrix(to, rows[1], rows[2], rows[3]);
   for (unsigned r = 0; r < counts[0]; ++r)
     std::memcpy(rows[0][r], product[r], sizeof product[r]);
   ++warp.worker->counters.tensorInstructions;
   int64_t depth = int64_t(counts[1]) / 2 * (128 / int64_t(bits(i.type2)) * 1);
-  warp.worker->counters.tensorMacs += 16 * 8 * depth;
+  warp.worker->counters.tensorMacs +=
+      isFragment ? 16 * 16 * 16 : 16 * 8 * depth;
   return Flow::next;
 }
 

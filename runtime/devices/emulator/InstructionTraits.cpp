@@ -29,6 +29,7 @@ InstructionClass classOf(const Instruction &i) {
   case Opcode::cvt:
     return InstructionClass::conversion;
   case Opcode::mma:
+  case Opcode::wmmaMma:
     return InstructionClass::tensor;
   case Opcode::mov:
   case Opcode::movPack:
@@ -53,6 +54,10 @@ InstructionClass classOf(const Instruction &i) {
   case Opcode::cpAsyncBulk:
   case Opcode::ldmatrix:
   case Opcode::stmatrix:
+  case Opcode::wmmaLoadA:
+  case Opcode::wmmaLoadB:
+  case Opcode::wmmaLoadC:
+  case Opcode::wmmaStoreD:
     return InstructionClass::memory;
   default:
     break;

@@ -49,6 +49,9 @@ private:
   Result<void> add(const Instruction &i);
   Result<void> addLanes(const Instruction &i);
   Result<void> addMemory(Op op, const Instruction &i);
+  Result<void> addFragment(const Instruction &i);
+  void addFragmentPart(const Instruction &i, const Op &all, unsigned first,
+                       unsigned count);
   Op start(const Instruction &i);
   void setAddress(Op &op, const Operand &address);
   void setVector(Op &op, const Operand &operand, uint8_t bytes);
@@ -229,6 +232,56 @@ Result<void> Preparer::addMemory(Op op, const Instruction &i) {
   return {};
 }
 
+/// Registers [first, first + count) of a fragment: an address, and a vector
+/// load or store.
+void Preparer::addFragmentPart(const Instruction &i, const Op &all,
+                               unsigned first, unsigned count) {
+  Op address = all;
+  address.counts = false;
+  unsigned fragment = all.count; // registers
+  unsigned perRegister = 4 / address.elementBytes;
+  address.count = uint8_t(fragment * perRegister);
+  address.target = first * perRegister;
+  program.ops.push_back(address);
+  Op access = start(i);
+  Instruction plain;
+  plain.opcode = i.opcode == Opcode::wmmaStoreD ? Opcode::st : Opcode::ld;
+  access.run = handlerOf(plain);
+  access.counts = first == 0;
+  access.hasBase = true;
+  access.a = address.d;
+  access.space = all.space;
+  access.elementBytes = 4;
+  access.count = uint8_t(count);
+  access.firstRow = all.firstRow + first;
+  access.spread = program.lanes->selectSpread(4, count);
+  access.pack = program.lanes->selectPack(4, count);
+  program.ops.push_back(access);
+}
+
+/// A wmma load or store. Of A and B a lane's run lies along memory, whichever
+/// layout it has; of C and D only in rows.
+Result<void> Preparer::addFragment(const Instruction &i) {
+  bool isStore = i.opcode == Opcode::wmmaStoreD;
+  bool isSum = isStore || i.opcode == Opcode::wmmaLoadC;
+  Op op = start(i);
+  op.space = i.space;
+  setAddress(op, i.operands[isStore ? 0 : 1]);
+  setVector(op, i.operands[isStore ? 1 : 0], 4);
+  constexpr uint64_t rowElements = 16; // where no stride is given
+  op.c = i.operands[2].kind == OperandKind::none ? file.constant(rowElements, 4)
+                                                 : source(i.operands[2], 4);
+  op.d = file.reserve(8);
+  op.elementBytes = uint8_t(bits(i.type) / 8);
+  op.isStrided = isSum && i.mode == ptx::Mode::columnMajor;
+  if (op.isStrided && op.elementBytes < 4)
+    return refusal(i, ": use .row, or f32 accumulators");
+  unsigned step = op.isStrided ? 1 : 4; // 16 bytes at once
+  for (unsigned first = 0; first < op.count; first += step)
+    addFragmentPart(i, op, first, step);
+  return {};
+}
+
 void Preparer::setProduct(Op &op, const Instruction &i) {
   op.matrix = program.lanes->selectMatrix(i);
   setVector(op, i.operands[1], 4);
@@ -337,7 +390,13 @@ Result<void> Preparer::add(const Instruction &i) {
     setAddress(op, i.operands[0]);
     setVector(op, i.operands[1], 4);
     break;
+  case Opcode::wmmaLoadA:
+  case Opcode::wmmaLoadB:
+  case Opcode::wmmaLoadC:
+  case Opcode::wmmaStoreD:
+    return addFragment(i);
   case Opcode::mma:
+  case Opcode::wmmaMma:
     setProduct(op, i);
     if (!op.matrix)
       return refusal(i);

@@ -58,7 +58,8 @@ struct Op {
   uint8_t elementBytes = 0, count = 1; // of a lane's access
   ptx::Space space = ptx::Space::generic;
   uint64_t offset = 0;
-  bool hasBaseB = false; // of a second address: b, offsetB
+  bool isStrided = false; // a fragment's lane holds elements a stride apart
+  bool hasBaseB = false;  // of a second address: b, offsetB
   uint64_t offsetB = 0;
   /// Rows in Program::rows: of `count` vector elements, or operand by operand.
   /// mma: those of D; of A from `target`, B `reconverge` and C `offset`.

@@ -122,8 +122,55 @@ template <typename T> MatrixFunction floatMatrix(ptx::Shape shape, bool half) {
   return nullptr;
 }
 
+/// A wmma fragment of A or B as a 16 x 16 matrix: see ExecuteFragments.cpp.
+template <typename T, bool IsColumn>
+void readFragment(float (*to)[16], const uint32_t *const *rows) {
+  constexpr int perLane = IsSame<T, Half>::value ? 16 : 8;
+  for (int lane = 0; lane < 16 * 16 / perLane; ++lane)
+    for (int n = 0; n < perLane; ++n) {
+      float value = toFloat(T{u16(rows[n / 2][lane] >> (16 * (n & 1)))});
+      int run = lane / (16 / perLane);
+      int inRun = lane % (16 / perLane) * perLane + n;
+      (IsColumn ? to[inRun][run] : to[run][inRun]) = value;
+    }
+}
+
+/// wmma m16n16k16, with accumulators of f32 or f16: half a row in each lane.
+template <typename T, bool AColumn, bool BColumn, bool HalfSums>
+void multiplyFragments(uint32_t *const *d, const uint32_t *const *a,
+                       const uint32_t *const *b, const uint32_t *const *c) {
+  float left[16][16], right[16][16];
+  readFragment<T, AColumn>(left, a);
+  readFragment<T, BColumn>(right, b);
+  for (int lane = 0; lane < laneCount; ++lane)
+    for (int n = 0; n < 8; ++n) {
+      int shift = HalfSums ? 16 * (n & 1) : 0;
+      int place = HalfSums ? n / 2 : n;
+      u32 old = c[place][lane] >> shift;
+      float sum = HalfSums ? toFloat(Half{u16(old)}) : as<float>(old);
+      for (int k = 0; k < 16; ++k)
+        sum += left[lane / 2][k] * right[k][lane % 2 * 8 + n];
+      u32 bits = HalfSums ? toHalf(sum).bits : as<u32>(sum);
+      d[place][lane] = shift ? d[place][lane] | bits << shift : bits;
+    }
+}
+
+template <typename T, bool HalfSums>
+MatrixFunction fragmentProduct(const ptx::Instruction &i) {
+  bool bColumn = i.mode2 == ptx::Mode::columnMajor;
+  if (i.mode == ptx::Mode::columnMajor)
+    return bColumn ? multiplyFragments<T, true, true, HalfSums>
+                   : multiplyFragments<T, true, false, HalfSums>;
+  return bColumn ? multiplyFragments<T, false, true, HalfSums>
+                 : multiplyFragments<T, false, false, HalfSums>;
+}
+
 MatrixFunction selectMatrix(const ptx::Instruction &i) {
   using ptx::Type;
+  if (i.opcode == ptx::Opcode::wmmaMma)
+    return i.type2 == Type::bf16 ? fragmentProduct<Bfloat, false>(i)
+           : i.type == Type::f16 ? fragmentProduct<Half, true>(i)
+                                 : fragmentProduct<Half, false>(i);
   bool half = i.type == Type::f16 || i.type == Type::f16x2;
   if (i.sat)
     return nullptr;

@@ -50,6 +50,8 @@ static constexpr Group allGroups[] = {
     {"arrive", "semantics=release|relaxed $scope $shared"},
     {"wait", "semantics=acquire|relaxed $scope $shared"},
     {"mma", "!sync !aligned !ignored=row !ignored=col"},
+    {"wmma", "!sync !aligned !shape=m16n16k16"},
+    {"place", "space=global|shared|shared::cta"},
 };
 
 static constexpr Form allForms[] = {
@@ -229,6 +231,18 @@ static constexpr Form allForms[] = {
     {"mma", Op::mma, "$mma !shape=m16n8k4", "f32 tf32 tf32 f32", "{4>f32 {2<b32 {1<b32 {4<f32"},
     {"mma", Op::mma, "$mma !shape=m16n8k16 satfinite", "s32 u8|s8 u8|s8 s32", "{4>s32 {2<b32 {1<b32 {4<s32"},
     {"mma", Op::mma, "$mma !shape=m16n8k32 satfinite", "s32 u8|s8 u8|s8 s32", "{4>s32 {4<b32 {2<b32 {4<s32"},
+
+    {"wmma.load.a", Op::wmmaLoadA, "$wmma !mode=row|col $place", "f16", "{8>b32 [ <b32?"},
+    {"wmma.load.a", Op::wmmaLoadA, "$wmma !mode=row|col $place", "bf16", "{4>b32 [ <b32?"},
+    {"wmma.load.b", Op::wmmaLoadB, "$wmma !mode=row|col $place", "f16", "{8>b32 [ <b32?"},
+    {"wmma.load.b", Op::wmmaLoadB, "$wmma !mode=row|col $place", "bf16", "{4>b32 [ <b32?"},
+    {"wmma.load.c", Op::wmmaLoadC, "$wmma !mode=row|col $place", "f32", "{8>f32 [ <b32?"},
+    {"wmma.load.c", Op::wmmaLoadC, "$wmma !mode=row|col $place", "f16", "{4>b32 [ <b32?"},
+    {"wmma.store.d", Op::wmmaStoreD, "$wmma !mode=row|col $place", "f32", "[ {8<f32 <b32?"},
+    {"wmma.store.d", Op::wmmaStoreD, "$wmma !mode=row|col $place", "f16", "[ {4<b32 <b32?"},
+    {"wmma.mma", Op::wmmaMma, "$wmma !mode=row|col !mode2=row|col", "f32 f32", "{8>f32 {8<b32 {8<b32 {8<f32"},
+    {"wmma.mma", Op::wmmaMma, "$wmma !mode=row|col !mode2=row|col", "f16 f16", "{4>b32 {8<b32 {8<b32 {4<b32"},
+    {"wmma.mma", Op::wmmaMma, "$wmma !mode=row|col !mode2=row|col", "f32 bf16 bf16 f32", "{8>f32 {4<b32 {4<b32 {8<f32"},
 
     // Between lanes.
     {"shfl", Op::shfl, "!sync !mode=up|down|bfly|idx", "b32", ">1 |pred <1 <b32 <b32 <b32"},

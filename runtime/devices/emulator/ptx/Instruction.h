@@ -62,6 +62,7 @@ enum class Opcode : uint8_t {
   cpAsyncBulkPrefetch,
   // Matrices.
   ldmatrix, stmatrix, movmatrix, mma,
+  wmmaLoadA, wmmaLoadB, wmmaLoadC, wmmaStoreD, wmmaMma,
   // Between lanes.
   shfl, vote, match, activemask, redux, elect,
   // Between threads.
@@ -127,6 +128,7 @@ enum class Mode : uint8_t {
   finite, infinite, number, notanumber, normal, subnormal, // testp
   shiftamt,                          // bfind
   async, alias,                      // fenceProxy; space: of the data, if said
+  rowMajor, columnMajor,             // wmma; wmmaMma: A, and B in mode2
   // clang-format on
 };
 
@@ -151,6 +153,7 @@ enum class Scope : uint8_t { none, cta, cluster, gpu, sys };
 enum class Shape : uint8_t {
   // clang-format off
   none, m8n8, m8n8k4, m8n8k16, m16n8k4, m16n8k8, m16n8k16, m16n8k32,
+  m16n16k16,
   // clang-format on
 };
 
@@ -227,6 +230,7 @@ inline constexpr uint32_t noInstruction = UINT32_MAX;
 ///   ld      d, [a], policy?          st     [a], b, policy?
 ///   atom    d, [a], b, c?, policy?   red    [a], b, policy?
 ///   ldmatrix {d}, [a]                mma    {d}, {a}, {b}, {c}
+///   wmmaLoadA {d}, [a], stride?      wmmaStoreD [a], {d}, stride?
 ///   mbarrierArrive state?, [a], count?
 ///   mbarrierTestWait, mbarrierTryWait  p, [a], state or parity, hint?
 ///   cpAsyncBulk [dst], [src], bytes, [mbarrier]?, policy?

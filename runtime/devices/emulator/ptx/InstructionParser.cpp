@@ -107,7 +107,7 @@ static std::string remedyFor(std::string_view mnemonic) {
       {"cp.async.bulk.tensor", "copy with cp.async or cp.async.bulk"},
       {"wgmma.", "compile for sm_90 without 'a', or use mma.sync"},
       {"tcgen05.", "compile for sm_90, or use mma.sync"},
-      {"wmma.", "use ldmatrix and mma.sync"},
+      {"wmma.", "use m16n16k16 of f16 or bf16, or mma.sync"},
       {"tex.", "read a buffer with ld.global"},
       {"tld4.", "read a buffer with ld.global"},
       {"suld.", "read a buffer with ld.global"},

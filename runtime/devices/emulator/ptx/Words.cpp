@@ -95,6 +95,8 @@ constexpr Word allWords[] = {
     mode("normal", Mode::normal), mode("subnormal", Mode::subnormal),
     mode("shiftamt", Mode::shiftamt),
     mode("async", Mode::async), mode("alias", Mode::alias),
+    mode("row", Mode::rowMajor), mode("col", Mode::columnMajor),
+    mode2("row", Mode::rowMajor), mode2("col", Mode::columnMajor),
 
     cache("ca", CacheOp::ca), cache("cg", CacheOp::cg),
     cache("cs", CacheOp::cs), cache("lu", CacheOp::lu),
@@ -115,7 +117,7 @@ constexpr Word allWords[] = {
 
     shape("m8n8", Shape::m8n8), shape("m16n8k4", Shape::m16n8k4),
     shape("m16n8k8", Shape::m16n8k8), shape("m16n8k16", Shape::m16n8k16),
-    shape("m16n8k32", Shape::m16n8k32),
+    shape("m16n8k32", Shape::m16n8k32), shape("m16n16k16", Shape::m16n16k16),
 
     space("global", Space::global), space("shared", Space::shared),
     space("shared::cta", Space::shared),

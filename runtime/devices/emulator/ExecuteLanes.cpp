@@ -270,12 +270,13 @@ Flow runPolicy(Warp &warp, const Op &op, uint32_t mask) {
 Flow runIsSpace(Warp &warp, const Op &op, uint32_t mask) {
   using ptx::Space;
   const Row &d = warp.rows[op.firstRow], &a = warp.rows[op.firstRow + 1];
-  const auto *addresses = warp.row<uint64_t>(a);
   Space space = op.instruction->space;
   uint32_t truth = 0;
   for (int lane = 0; lane < laneCount; ++lane) {
-    bool inShared = addresses[lane] - sharedWindow < windowBytes;
-    bool inLocal = addresses[lane] - localWindow < windowBytes;
+    uint64_t address = 0; // a number has 4 bytes, a register 8
+    std::memcpy(&address, warp.row<std::byte>(a) + lane * a.bytes, a.bytes);
+    bool inShared = address - sharedWindow < windowBytes;
+    bool inLocal = address - localWindow < windowBytes;
     bool isThere =
         space == Space::shared || space == Space::sharedCluster ? inShared
         : space == Space::local                                 ? inLocal

@@ -184,12 +184,14 @@ TEST(CompilerForms, isspacepTellsWindows) {
                 "isspacep.shared %p1, %rd1;\n@%p1 or.b32 %r9, %r9, 2;\n"
                 "isspacep.shared %p1, %rd2;\n@%p1 or.b32 %r9, %r9, 4;\n"
                 "isspacep.global %p1, %rd0;\n@%p1 or.b32 %r9, %r9, 8;\n"
-                "isspacep.global %p1, %rd2;\n@%p1 or.b32 %r9, %r9, 16;\n" +
+                "isspacep.global %p1, %rd2;\n@%p1 or.b32 %r9, %r9, 16;\n"
+                "isspacep.shared %p1, 0x1000008;\n@%p1 or.b32 %r9, %r9, 32;"
+                "\n" +
                     indexed(10, 0, 4) + "st.global.u32 [%rd10], %r9;\n",
                 1);
   run.output("out", 128);
   run.launchClean(1, 32, 16);
-  EXPECT_THAT(run.values<uint32_t>(0, 32), Each(1u + 4u + 8u));
+  EXPECT_THAT(run.values<uint32_t>(0, 32), Each(1u + 4u + 8u + 32u));
 }
 
 /// grid.sync() as cooperative groups has it, for blocks of one thread.

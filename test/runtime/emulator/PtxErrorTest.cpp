@@ -69,6 +69,8 @@ INSTANTIATE_TEST_SUITE_P(
             "12: expected a .f32 literal, found an integer"},
         Bad{"add.s32 %r1, %r2, 0f3F800000;",
             "12: expected a .s32 literal, found a float"},
+        Bad{"mov.u32 %r1, %envreg32;", "12: undefined register '%envreg32'"},
+        Bad{"mov.u32 %r1, %envreg;", "12: undefined register '%envreg'"},
         Bad{"add.s32 %r1, %tid.x, 1;",
             "12: '%tid.x' may only be read by a mov"},
         Bad{"mov.u64 %rd1, %tid.x;", "12: '%tid.x' has 32 bits"},

@@ -107,6 +107,24 @@ INSTANTIATE_TEST_SUITE_P(
         "mbarrier.test_wait.shared::cta.b64 %p1, [%r1], %rd2;"));
 
 INSTANTIATE_TEST_SUITE_P(
+    Compilers, PtxForm,
+    testing::Values(
+        "set.eq.f16x2.f16x2 %r1, %r2, %r3;",
+        "set.gtu.ftz.f16.f16 %rs1, %rs2, "
+        "%rs3;",
+        "set.neu.and.u32.bf16x2 %r1, %r2, %r3, !%p1;",
+        "atom.add.noftz.f16x2 %r1, [%rd1], %r2;",
+        "atom.global.add.noftz.bf16 %rs1, [%rd1], %rs2;",
+        "cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%r1];",
+        "createpolicy.fractional.L2::evict_last.b64 %rd1, 0f3F800000;",
+        "ld.global.L2::cache_hint.v4.f32 {%r1, %r2, %r3, %r4}, [%rd1], %rd2;",
+        "mov.u32 %r1, %envreg2;", "mov.u32 %r1, %envreg31;",
+        "mov.u32 %r1, %reserved_smem_offset_begin;",
+        "isspacep.shared %p1, %rd1;",
+        "wmma.load.a.sync.aligned.row.m16n16k16.global.f16 {%r1, %r2, %r3, "
+        "%r4, %r5, %r6, %r7, %r8}, [%rd1], %r9;"));
+
+INSTANTIATE_TEST_SUITE_P(
     Threads, PtxForm,
     testing::Values(
         "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r1, %r2, %r3, %r4}, [%r5];",

@@ -270,14 +270,15 @@ INSTANTIATE_TEST_SUITE_P(Fused, ModelTest,
                                                  {.kvType = ElementType::f32},
                                                  logitsGoldenNames())),
                          caseName);
-INSTANTIATE_TEST_SUITE_P(
-    Unfused, ModelTest,
-    testing::ValuesIn(cases("Unfused",
-                            {.optLevel = 0, .kvType = ElementType::f32},
-                            {"gqa", "stored_f16", "stored_bf16", "bias",
-                             "odd_sizes", "head_dim", "ragged_head",
-                             "rope_yarn", "gguf_q4_1", "gguf_mixed"})),
-    caseName);
+const std::vector<std::string> unfusedModels = {
+    "gqa",      "stored_f16",  "stored_bf16", "bias",      "odd_sizes",
+    "head_dim", "ragged_head", "rope_yarn",   "gguf_q4_1", "gguf_mixed"};
+INSTANTIATE_TEST_SUITE_P(Unfused, ModelTest,
+                         testing::ValuesIn(cases("Unfused",
+                                                 {.optLevel = 0,
+                                                  .kvType = ElementType::f32},
+                                                 unfusedModels)),
+                         caseName);
 INSTANTIATE_TEST_SUITE_P(Avx2, ModelTest,
                          testing::ValuesIn(cases("Avx2",
                                                  {.kvType = ElementType::f32,
@@ -296,32 +297,26 @@ INSTANTIATE_TEST_SUITE_P(Bfloat16Kv, ModelTest,
                                                  {.kvType = ElementType::bf16},
                                                  {"head_dim", "stored_bf16"})),
                          caseName);
-// On a GPU, and as the emulator sees it: f32, f16 and bf16 weights with and
-// without fusion, as on a CPU above, then other stored types and graphs.
-const std::vector<std::string> floatModels = {"gqa", "stored_f16",
-                                              "stored_bf16"};
-const std::vector<std::string> gpuModels = {
-    "gqa",         "stored_f16", "stored_bf16", "gguf_q4_1",
-    "gguf_q8_0",   "bias",       "odd_sizes",   "head_dim",
-    "ragged_head", "tied",       "mqa",         "rope_yarn"};
-INSTANTIATE_TEST_SUITE_P(
-    Emulated, ModelTest,
-    testing::ValuesIn(cases("Emulated", {.device = "emulator"}, gpuModels)),
-    caseName);
+// On a GPU, and as the emulator sees it: with and without fusion as on a CPU.
+INSTANTIATE_TEST_SUITE_P(Emulated, ModelTest,
+                         testing::ValuesIn(cases("Emulated",
+                                                 {.device = "emulator"},
+                                                 logitsGoldenNames())),
+                         caseName);
 INSTANTIATE_TEST_SUITE_P(EmulatedUnfused, ModelTest,
                          testing::ValuesIn(cases("EmulatedUnfused",
                                                  {.optLevel = 0,
                                                   .device = "emulator"},
-                                                 floatModels)),
+                                                 unfusedModels)),
                          caseName);
 INSTANTIATE_TEST_SUITE_P(Cuda, ModelTest,
                          testing::ValuesIn(cases("Cuda", {.device = "cuda"},
-                                                 gpuModels)),
+                                                 logitsGoldenNames())),
                          caseName);
 INSTANTIATE_TEST_SUITE_P(
     CudaUnfused, ModelTest,
     testing::ValuesIn(cases("CudaUnfused", {.optLevel = 0, .device = "cuda"},
-                            floatModels)),
+                            unfusedModels)),
     caseName);
 // Products for cuBLAS, which the emulator leaves to their kernels; where a bias
 // or a quantized weight is not for it, those and others side by side.

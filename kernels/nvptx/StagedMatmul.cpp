@@ -326,6 +326,8 @@ void StagedMatmul::emitTile(const MatmulTile &tile) {
       bytes = std::max(
           bytes, tileWindows(segment.op, schedule, tiles.columns).bytes());
     blocks = f.shared(bytes);
+    // Left to itself, ptxas 13.0 makes room for 4, and spills 16 to 96 bytes of
+    // the decoders in a loop for some types and targets.
     if (bytes)
       f.askForBlocks(3);
     statistics = f.shared(tiles.statisticsBytes(1));

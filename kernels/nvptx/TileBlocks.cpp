@@ -22,8 +22,6 @@
 #include "kernels/nvptx/BlockDecoder.h"
 #include "kernels/nvptx/TensorCore.h"
 
-#include "llvm/Support/MathExtras.h"
-
 using namespace mlir;
 using namespace quipu;
 using namespace quipu::gpu;

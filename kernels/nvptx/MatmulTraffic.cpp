@@ -63,9 +63,7 @@ static int64_t stagedWeightBytes(Value weight, int64_t asked, int64_t each,
     return asked * llvm::divideCeil(columns, depth) *
            storedRowBytes(type.getElementType(), depth);
   RowWindows window = {stored, columns, windows.stepElements};
-  int64_t bytes = 0;
-  for (int64_t row = 0; row < rows; ++row)
-    bytes += window.copiedBytes(row, rows);
+  int64_t bytes = window.copiedBytes(rows);
   for (int64_t i = 1; i <= each; ++i)
     bytes += (asked - rows) / each * window.copiedBytes(rows - i, rows);
   return bytes;

@@ -54,6 +54,17 @@ int64_t RowWindows::copiedBytes(int64_t row, int64_t rows) const {
   return bytes;
 }
 
+int64_t RowWindows::copiedBytes(int64_t rows) const {
+  // So many rows are whole sectors, and those after them begin like them.
+  int64_t period = sectorBytes / std::gcd(sectorBytes, rowBytes());
+  int64_t last = std::max<int64_t>(0, rows - reachedRows), bytes = 0;
+  for (int64_t row = 0; row < std::min(period, last); ++row)
+    bytes += llvm::divideCeil(last - row, period) * copiedBytes(row, rows);
+  for (int64_t row = last; row < rows; ++row)
+    bytes += copiedBytes(row, rows);
+  return bytes;
+}
+
 TileWindows::TileWindows(llvm::ArrayRef<ElementType> types, int64_t couples,
                          int64_t columns, int64_t depth)
     : couples(couples) {

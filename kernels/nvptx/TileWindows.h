@@ -40,6 +40,8 @@ struct RowWindows {
   /// What is copied in all steps of row `row` of a tensor of `rows`: the
   /// windows, as far as they lie in the tensor.
   int64_t copiedBytes(int64_t row, int64_t rows) const;
+  /// The same of all rows.
+  int64_t copiedBytes(int64_t rows) const;
   /// Bytes behind row `row` that a window can reach, or less if the tensor ends
   /// before: so many rows are longer than a sector.
   static constexpr int64_t reachedRows = 2;

@@ -201,6 +201,14 @@ TEST_F(GpuSchedules, quantizedRowsTakeNoMoreThanIsReckonedWith) {
         gpu::TileWindows windows(type, /*couples=*/64, columns, depth);
         EXPECT_LE(windows.bytes(), gpu::mostTileWindowBytes)
             << name(type) << " " << columns << " " << depth;
+        for (const gpu::TileWindows::Group &group : windows.groups)
+          for (int64_t rows : {1, 2, 3, 70}) {
+            int64_t bytes = 0;
+            for (int64_t row = 0; row < rows; ++row)
+              bytes += group.windows.copiedBytes(row, rows);
+            EXPECT_EQ(group.windows.copiedBytes(rows), bytes);
+            EXPECT_GE(bytes, rows * group.windows.rowBytes());
+          }
       }
 }
 

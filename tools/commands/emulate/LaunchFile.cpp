@@ -9,74 +9,14 @@
 
 #include "base/Json.h"
 #include "tools/commands/emulate/BufferContents.h"
+#include "tools/commands/emulate/LaunchReader.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <filesystem>
 
 using namespace quipu;
 using namespace quipu::emulator;
 using nlohmann::json;
-
-namespace {
-
-constexpr uint64_t mostAlign = 128; // of a field
-constexpr int mostStructDepth = 16;
-
-size_t alignUp(size_t size, size_t align) {
-  return (size + align - 1) / align * align;
-}
-
-/// Puts `field` behind `to`, at the next multiple of its alignment.
-void append(LaunchFile::Parameter &to, const LaunchFile::Parameter &field) {
-  size_t at = alignUp(to.bytes.size(), field.align);
-  to.bytes.resize(at);
-  to.bytes.insert(to.bytes.end(), field.bytes.begin(), field.bytes.end());
-  for (LaunchFile::Pointer pointer : field.pointers) {
-    pointer.at += at;
-    to.pointers.push_back(pointer);
-  }
-  to.align = std::max(to.align, field.align);
-}
-
-class LaunchReader {
-public:
-  explicit LaunchReader(const std::string &path) { file.path = path; }
-
-  Result<LaunchFile> read();
-
-private:
-  Error wrong(const std::string &where, const std::string &what) const {
-    return Error{file.path + ": " + where + ": " + what};
-  }
-  Result<void> checkKeys(const json &object, const std::string &where,
-                         std::initializer_list<std::string_view> known) const;
-  Result<void> readRole(const json &description, const std::string &where,
-                        LaunchFile::Buffer &buffer) const;
-  Result<void> readBuffers(const json &document);
-  Result<void> readLaunch(const json &launch, const std::string &where);
-  Result<void> readOutput(const json &output, const std::string &where);
-  Result<Extent> readExtent(const json &value, const std::string &where) const;
-  Result<LaunchFile::Parameter>
-  readParameter(const json &value, const std::string &where, int depth) const;
-  Result<LaunchFile::Parameter> readPointer(const json &value,
-                                            const std::string &where) const;
-  Result<LaunchFile::Parameter> readTyped(const json &value,
-                                          const std::string &where) const;
-  Result<LaunchFile::Parameter>
-  readFields(const json &list, const std::string &where, int depth) const;
-  Result<int> findBuffer(const json &name, const std::string &where) const;
-  Result<NumberType> readType(const json &object, const std::string &where,
-                              NumberType otherwise) const;
-  Result<uint64_t> readCount(const json &object, const char *key,
-                             const std::string &where, uint64_t most,
-                             uint64_t otherwise) const;
-
-  LaunchFile file;
-};
-
-} // namespace
 
 Result<void>
 LaunchReader::checkKeys(const json &object, const std::string &where,
@@ -210,110 +150,6 @@ Result<Extent> LaunchReader::readExtent(const json &value,
   return extent;
 }
 
-/// The address of a buffer: its name, or an object with an offset.
-Result<LaunchFile::Parameter>
-LaunchReader::readPointer(const json &value, const std::string &where) const {
-  LaunchFile::Pointer pointer;
-  Result<int> buffer =
-      findBuffer(value.is_string() ? value : value["buffer"], where);
-  if (!buffer)
-    return buffer.error();
-  pointer.buffer = *buffer;
-  if (value.is_object()) {
-    Result<void> keys = checkKeys(value, where, {"buffer", "offset"});
-    if (!keys)
-      return keys.error();
-    Result<uint64_t> offset =
-        readCount(value, "offset", where,
-                  file.buffers[size_t(*buffer)].contents.size(), 0);
-    if (!offset)
-      return offset.error();
-    pointer.offset = *offset;
-  }
-  LaunchFile::Parameter parameter;
-  parameter.align = sizeof(uint64_t);
-  parameter.bytes.resize(sizeof(uint64_t));
-  parameter.pointers.push_back(pointer);
-  return parameter;
-}
-
-/// Numbers of one type, or addresses among integers of 64 bits.
-Result<LaunchFile::Parameter>
-LaunchReader::readTyped(const json &value, const std::string &where) const {
-  Result<void> keys = checkKeys(value, where, {"type", "value", "align"});
-  if (!keys)
-    return keys.error();
-  if (!value.contains("type") || !value.contains("value"))
-    return wrong(where, "expected a number, the name of a buffer, a list of "
-                        "fields, or an object with type and value");
-  Result<NumberType> type = readType(value, where, NumberType::u8);
-  if (!type)
-    return type.error();
-  LaunchFile::Parameter parameter;
-  Result<uint64_t> align =
-      readCount(value, "align", where, mostAlign, numberBytes(*type));
-  if (!align)
-    return align.error();
-  if (!std::has_single_bit(*align))
-    return wrong(where, "align: expected a power of two, found " +
-                            std::to_string(*align));
-  parameter.align = *align;
-  bool mayPoint = *type == NumberType::u64 || *type == NumberType::i64;
-  const json &given = value["value"];
-  for (const json &element : given.is_array() ? given : json::array({given})) {
-    if (mayPoint && (element.is_string() || element.is_object())) {
-      Result<LaunchFile::Parameter> pointer = readPointer(element, where);
-      if (!pointer)
-        return pointer.error();
-      append(parameter, *pointer);
-      continue;
-    }
-    Result<void> appended = appendNumber(element, *type, parameter.bytes);
-    if (!appended)
-      return wrong(where, appended.error().message);
-  }
-  return parameter;
-}
-
-/// The fields of a struct, each at a multiple of its alignment, as C++ lays
-/// them out.
-Result<LaunchFile::Parameter> LaunchReader::readFields(const json &list,
-                                                       const std::string &where,
-                                                       int depth) const {
-  LaunchFile::Parameter parameter;
-  if (list.empty() || depth == mostStructDepth)
-    return wrong(where, list.empty() ? "a list of fields that is empty"
-                                     : "lists of fields are nested too deep");
-  for (size_t i = 0; i < list.size(); ++i) {
-    std::string at = where + "[" + std::to_string(i) + "]";
-    if (list[i].is_number())
-      return wrong(at, "expected a field with its type, as in {\"type\": "
-                       "\"i32\", \"value\": " +
-                           list[i].dump() + "}, found " + list[i].dump());
-    Result<LaunchFile::Parameter> field = readParameter(list[i], at, depth + 1);
-    if (!field)
-      return field;
-    append(parameter, *field);
-  }
-  parameter.bytes.resize(alignUp(parameter.bytes.size(), parameter.align));
-  return parameter;
-}
-
-Result<LaunchFile::Parameter>
-LaunchReader::readParameter(const json &value, const std::string &where,
-                            int depth) const {
-  if (value.is_number()) {
-    LaunchFile::Parameter parameter;
-    parameter.number = value;
-    return parameter;
-  }
-  if (value.is_array())
-    return readFields(value, where, depth);
-  bool isBuffer =
-      value.is_string() || (value.is_object() && value.contains("buffer"));
-  return isBuffer ? readPointer(value, where) : readTyped(value, where);
-}
-
 Result<void> LaunchReader::readLaunch(const json &launch,
                                       const std::string &where) {
   Result<void> keys = checkKeys(
@@ -420,70 +256,4 @@ Result<LaunchFile> LaunchReader::read() {
 
 Result<LaunchFile> quipu::readLaunchFile(const std::string &path) {
   return LaunchReader(path).read();
-}
-
-/// The bytes of one parameter.
-static Result<std::vector<std::byte>>
-encode(const LaunchFile::Parameter &parameter, const ptx::Variable &declared,
-       std::span<const uint64_t> addresses) {
-  std::vector<std::byte> bytes = parameter.bytes;
-  for (const LaunchFile::Pointer &pointer : parameter.pointers) {
-    uint64_t address = addresses[size_t(pointer.buffer)] + pointer.offset;
-    std::memcpy(&bytes[pointer.at], &address, sizeof address);
-  }
-  if (!parameter.number.is_null()) {
-    std::optional<NumberType> type = numberTypeOf(declared.type);
-    // A bit type takes numbers of either sign.
-    bool negative = parameter.number.is_number_integer() &&
-                    !parameter.number.is_number_unsigned();
-    bool isBits =
-        declared.type >= ptx::Type::b8 && declared.type <= ptx::Type::b64;
-    if (type && negative && isBits)
-      type = NumberType(uint8_t(*type) - 1);
-    if (!type)
-      return Error{"expected an object with type and value"};
-    Result<void> appended = appendNumber(parameter.number, *type, bytes);
-    if (!appended)
-      return appended.error();
-  }
-  if (bytes.size() != declared.size)
-    return Error{"expected " + std::to_string(declared.size) +
-                 " bytes, found " + std::to_string(bytes.size())};
-  return bytes;
-}
-
-Result<std::vector<std::byte>>
-quipu::encodeParameters(const LaunchFile::Launch &launch,
-                        const ptx::Function &kernel,
-                        std::span<const uint64_t> addresses) {
-  if (launch.parameters.size() != kernel.parameters.size())
-    return Error{"kernel '" + kernel.name + "' takes " +
-                 std::to_string(kernel.parameters.size()) +
-                 " parameters, found " +
-                 std::to_string(launch.parameters.size())};
-  std::vector<std::byte> block(kernel.paramBytes);
-  for (size_t i = 0; i < launch.parameters.size(); ++i) {
-    const ptx::Variable &declared = kernel.parameters[i];
-    Result<std::vector<std::byte>> bytes =
-        encode(launch.parameters[i], declared, addresses);
-    if (!bytes)
-      return Error{"parameter " + std::to_string(i) + " ('" + declared.name +
-                   "') of kernel '" + kernel.name +
-                   "': " + bytes.error().message};
-    std::ranges::copy(*bytes, block.begin() + long(declared.offset));
-  }
-  return block;
-}
-
-Result<Extent> quipu::blockOf(const LaunchFile::Launch &launch,
-                              const ptx::Function &kernel) {
-  if (launch.block)
-    return *launch.block;
-  std::optional<ptx::BlockSize> size = kernel.requiredThreads;
-  if (!size)
-    size = kernel.maxThreads;
-  if (!size)
-    return Error{"kernel '" + kernel.name +
-                 "' names no block size: the launch must say one"};
-  return Extent{size->x, size->y, size->z};
 }

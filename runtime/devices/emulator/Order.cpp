@@ -6,29 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "runtime/devices/emulator/Order.h"
+#include "runtime/devices/emulator/Epochs.h"
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
+#include <utility>
 
 namespace quipu::emulator {
-namespace {
 
-std::string whoText(const Warp &warp, Cell cell, bool isShared) {
-  uint32_t who = whoOf(cell);
-  std::string text = who < whoWarp ? "thread " + std::to_string(who)
-                     : who == whoCrowd
-                         ? "several warps"
-                         : "warp " + std::to_string(who - whoWarp);
-  if (isShared || blockOf(cell) == warp.block->index)
-    return text;
-  if (blockOf(cell) == anyBlock)
-    return "several blocks";
-  return text + " of block " + std::to_string(blockOf(cell));
-}
-
-/// Whether the event of `cell` (of this launch) is before what `lane` does now.
 bool isOrdered(const Warp &warp, Cell cell, bool isShared, uint32_t lane) {
   const Program &program = *warp.block->launch->program;
   uint32_t who = whoOf(cell);
@@ -56,54 +41,27 @@ bool isOrdered(const Warp &warp, Cell cell, bool isShared, uint32_t lane) {
   return clock < warp.laneFloor;
 }
 
-/// As isOrdered(), of the cell of a write; `isByte` for an access of one byte.
-/// Two such may be of the two bytes of a cell.
-bool isWriteOrdered(const Warp &warp, Cell cell, bool isShared, uint32_t lane,
-                    bool isByte) {
-  return ((cell & oneByteBit) && isByte) ||
-         isOrdered(warp, cell & ~oneByteBit, isShared, lane);
+Cell mergedRead(const Warp &warp, Cell old, Cell mine, bool isShared,
+                uint32_t lane) {
+  if (old < newCells(warp, isShared) || whoOf(old) == whoOf(mine))
+    if (isShared || old < newCells(warp, false) ||
+        blockOf(old) == blockOf(mine))
+      return mine;
+  if (!isShared && blockOf(old) != blockOf(mine))
+    return (mine >> launchShift << launchShift) |
+           uint64_t(anyBlock) << blockShift | uint64_t(whoCrowd) << whoShift;
+  if (isOrdered(warp, old, isShared, lane))
+    return mine;
+  constexpr Cell whoField = Cell(0x7ff) << whoShift;
+  Cell merged = std::max(old, mine) & ~whoField;
+  if (whoOf(old) != whoCrowd && whoOf(mine) != whoCrowd &&
+      warpOfWho(whoOf(old)) == warpOfWho(whoOf(mine)))
+    return merged | Cell(whoWarp + warp.index) << whoShift;
+  // Of a crowd the least clock is kept: one value for all in a barrier phase.
+  return (std::min(old, mine) & ~whoField) | whoField;
 }
 
-enum class Kind { read, write, atomic, strongStore };
-
-/// The kind of the access in a cell for atomics.
-Kind kindOf(Cell atomic) {
-  return atomic & strongStoreBit ? Kind::strongStore : Kind::atomic;
-}
-
-void reportRace(Warp &warp, const Op &op, const Place &place, uint64_t offset,
-                Kind kind, uint32_t lane, Cell other, Kind otherKind) {
-  constexpr const char *names[] = {"read", "write", "atomic", "strong store"};
-  std::string where =
-      place.isShared
-          ? "shared memory + " + std::to_string(offset)
-          : warp.block->launch->memory->describe(place.address + offset);
-  bool isAtomic = kind >= Kind::atomic || otherKind >= Kind::atomic;
-  bool isRead = kind == Kind::read || otherKind == Kind::read;
-  if (kind == Kind::read)
-    warp.racing |= lane < uint32_t(laneCount) ? uint32_t(1) << lane : allLanes;
-  bool isOne = lane < uint32_t(laneCount);
-  report(warp, op, place.isShared ? Check::sharedRace : Check::globalRace,
-         isOne ? lane : std::countr_zero(warp.active),
-         std::string(names[int(kind)]) + " at " + where +
-             " is not ordered after " +
-             (otherKind == Kind::atomic ? "an " : "a ") +
-             names[int(otherKind)] + " by " +
-             whoText(warp,
-                     otherKind == Kind::write ? other & ~oneByteBit : other,
-                     place.isShared) +
-             (isAtomic && isRead ? "; where any of its values will do, "
-                                   "ld.volatile or ld.relaxed is no race"
-                                 : ""),
-         {place.isShared ? ptx::Space::shared : ptx::Space::global,
-          place.address + offset, isOne ? 0 : warp.active});
-}
-
-/// Cells at or above are of this launch (shared: not before everyone).
-Cell newCells(const Warp &warp, bool isShared) {
-  return isShared ? warp.block->floorCell
-                  : warp.block->launch->number << launchShift;
-}
+namespace {
 
 /// Whether an event in shared memory is before what `lane` does now, by the
 /// tests that clear most cells; `fresh` as of newCells().
@@ -129,29 +87,6 @@ inline bool isWritePast(const Warp &warp, Cell cell, Cell fresh,
   return clock < warp.laneFloor || who == warp.index * 32 + lane;
 }
 
-Cell load(Cell &cell) { return __atomic_load_n(&cell, __ATOMIC_RELAXED); }
-
-/// The read cell after a read `mine` where `old` was.
-Cell mergedRead(const Warp &warp, Cell old, Cell mine, bool isShared,
-                uint32_t lane) {
-  if (old < newCells(warp, isShared) || whoOf(old) == whoOf(mine))
-    if (isShared || old < newCells(warp, false) ||
-        blockOf(old) == blockOf(mine))
-      return mine;
-  if (!isShared && blockOf(old) != blockOf(mine))
-    return (mine >> launchShift << launchShift) |
-           uint64_t(anyBlock) << blockShift | uint64_t(whoCrowd) << whoShift;
-  if (isOrdered(warp, old, isShared, lane))
-    return mine;
-  constexpr Cell whoField = Cell(0x7ff) << whoShift;
-  Cell merged = std::max(old, mine) & ~whoField;
-  if (whoOf(old) != whoCrowd && whoOf(mine) != whoCrowd &&
-      warpOfWho(whoOf(old)) == warpOfWho(whoOf(mine)))
-    return merged | Cell(whoWarp + warp.index) << whoShift;
-  // Of a crowd the least clock is kept: one value for all in a barrier phase.
-  return (std::min(old, mine) & ~whoField) | whoField;
-}
-
 void markReads(Warp &warp, Cell *cells, uint64_t count, Cell mine,
                bool isShared, uint32_t lane) {
   for (uint64_t i = 0; i < count; ++i) {
@@ -171,7 +106,8 @@ bool checkWrites(Warp &warp, const Op &op, const Place &place, uint64_t first,
     Cell cell = load(place.shadow.writes[i]);
     if (cell >= newCells(warp, place.isShared) &&
         !isWriteOrdered(warp, cell, place.isShared, lane, isByte)) {
-      reportRace(warp, op, place, 2 * i, Kind::read, lane, cell, Kind::write);
+      reportRace(warp, op, place, 2 * i, AccessKind::read, lane, cell,
+                 AccessKind::write);
       return false;
     }
   }
@@ -180,7 +116,7 @@ bool checkWrites(Warp &warp, const Op &op, const Place &place, uint64_t first,
 
 /// Whether no atomic is unordered with a plain access that has been marked.
 bool checkAtomics(Warp &warp, const Op &op, const Place &place, uint64_t offset,
-                  uint64_t bytes, Kind kind, uint32_t lane) {
+                  uint64_t bytes, AccessKind kind, uint32_t lane) {
   if (!place.shadow.span->meets(offset, offset + bytes)) [[likely]]
     return true;
   for (uint64_t i = offset / 2; i < (offset + bytes + 1) / 2; ++i) {
@@ -239,10 +175,11 @@ static bool noteSharedRead(Warp &warp, const Op &op, const Place &place,
         isWriteOrdered(warp, write, true, lane, bytes == 1)) [[likely]]
       continue;
     isRacing = true;
-    reportRace(warp, op, place, 2 * cell, Kind::read, lane, write, Kind::write);
+    reportRace(warp, op, place, 2 * cell, AccessKind::read, lane, write,
+               AccessKind::write);
   }
-  isRacing = isRacing ||
-             !checkAtomics(warp, op, place, offset, bytes, Kind::read, lane);
+  isRacing = isRacing || !checkAtomics(warp, op, place, offset, bytes,
+                                       AccessKind::read, lane);
   return isDefined || isRacing || undefinedBytes(place, offset, bytes) == 0;
 }
 
@@ -260,7 +197,7 @@ bool noteRead(Warp &warp, const Op &op, const Place &place, uint64_t offset,
   bool isRacing =
       (past != Past::clean &&
        !checkWrites(warp, op, place, first, count, lane, bytes == 1)) ||
-      !checkAtomics(warp, op, place, offset, bytes, Kind::read, lane);
+      !checkAtomics(warp, op, place, offset, bytes, AccessKind::read, lane);
   return past != Past::mixed || isRacing ||
          undefinedBytes(place, offset, bytes) == 0;
 }
@@ -288,8 +225,8 @@ bool noteReads(Warp &warp, const Op &op, const Place &place, uint64_t offset,
                   false);
   if (place.shadow.span->meets(offset, offset + bytes * laneCount))
     for (uint32_t lane = 0; lane < uint32_t(laneCount); ++lane)
-      checkAtomics(warp, op, place, offset + lane * bytes, bytes, Kind::read,
-                   lane);
+      checkAtomics(warp, op, place, offset + lane * bytes, bytes,
+                   AccessKind::read, lane);
   return past != Past::mixed;
 }
 
@@ -310,11 +247,12 @@ static void noteSharedWrite(Warp &warp, const Op &op, const Place &place,
     isOld = isOld || isWriteOrdered(warp, old, true, lane, false);
     isRacing = !isOld || !(read < fresh || isOrdered(warp, read, true, lane));
     if (isRacing)
-      reportRace(warp, op, place, 2 * cell, Kind::write, lane,
-                 isOld ? read : old, isOld ? Kind::read : Kind::write);
+      reportRace(warp, op, place, 2 * cell, AccessKind::write, lane,
+                 isOld ? read : old,
+                 isOld ? AccessKind::read : AccessKind::write);
   }
   if (!isRacing)
-    checkAtomics(warp, op, place, offset, bytes, Kind::write, lane);
+    checkAtomics(warp, op, place, offset, bytes, AccessKind::write, lane);
 }
 
 void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
@@ -350,93 +288,14 @@ void noteWrite(Warp &warp, const Op &op, const Place &place, uint64_t offset,
                     !isOrdered(warp, read, place.isShared, lane);
       isRacing = !isOld || isRead;
       if (isRacing)
-        reportRace(warp, op, place, byte, Kind::write, lane, isOld ? read : old,
-                   isOld ? Kind::read : Kind::write);
+        reportRace(warp, op, place, byte, AccessKind::write, lane,
+                   isOld ? read : old,
+                   isOld ? AccessKind::read : AccessKind::write);
     }
     byte += isHalf ? 1 : 2;
   }
   if (!isRacing)
-    checkAtomics(warp, op, place, offset, bytes, Kind::write, lane);
-}
-
-/// The cell of an atomic that `lane` makes now.
-static Cell atomicCellOf(const Warp &warp, const Op &op, bool isShared,
-                         uint32_t lane) {
-  Cell cell = cellOf(warp, isShared, lane);
-  if (op.instruction->opcode == ptx::Opcode::st)
-    cell |= strongStoreBit;
-  // One right behind a fence is part of what the fence releases.
-  bool isReleased = warp.hasFenced && warp.clock == warp.fenceClock &&
-                    (isShared || warp.clock < stoppedClock);
-  return isReleased ? cell - (Cell(1) << clockShift) : cell;
-}
-
-/// Bytes [offset, offset + bytes) become defined; who wrote them plainly stays.
-static void defineBytes(const Warp &warp, const Place &place, uint64_t offset,
-                        uint64_t bytes) {
-  // Before everything of this launch (of shared memory: of this block).
-  uint64_t launch =
-      place.isShared ? warp.block->generation : warp.block->launch->number - 1;
-  Cell nobody = launch << launchShift | Cell(whoCrowd) << whoShift;
-  for (uint64_t byte = offset; byte < offset + bytes; ++byte) {
-    Cell &cell = place.shadow.writes[byte / 2];
-    Cell own = Cell(1) << (byte & 1), old = load(cell), now;
-    do {
-      bool isUndefined = old < place.shadow.definedFrom;
-      if (!isUndefined && !(old & own))
-        break;
-      now = (isUndefined ? nobody | undefinedBits : old) & ~own;
-    } while (!__atomic_compare_exchange_n(&cell, &old, now, false,
-                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-  }
-}
-
-std::unique_lock<std::mutex> lockWord(Warp &warp, const Place &place,
-                                      uint64_t offset) {
-  if (place.isShared) // one host thread sees it
-    return {};
-  return std::unique_lock(
-      warp.block->launch->wordLocks.of(place.address + offset));
-}
-
-void noteAtomic(Warp &warp, const Op &op, const Place &place, uint64_t offset,
-                uint64_t bytes, uint32_t lane) {
-  if (!place.shadow.writes)
-    return;
-  defineBytes(warp, place, offset, bytes);
-  if (bytes == 1)
-    return; // the cell's other byte may be another thread's
-  const Program &program = *warp.block->launch->program;
-  // With barriers alone all atomics since the last are remembered. Else the
-  // last one is: it may have seen those before it, as a counter's last user has
-  // who sets it back.
-  bool isMerged = !program.hasPartialBarriers && !program.hasBlockSync;
-  Cell mine = atomicCellOf(warp, op, place.isShared, lane);
-  Cell fresh = newCells(warp, place.isShared);
-  uint64_t first = offset / 2, end = (offset + bytes) / 2;
-  place.shadow.span->add(offset, offset + bytes);
-  for (uint64_t i = first; i < end; ++i) {
-    Cell &cell = place.shadow.atomics[i];
-    Cell old = load(cell), now;
-    do
-      now = isMerged ? mergedRead(warp, old, mine, place.isShared, lane) : mine;
-    while (!__atomic_compare_exchange_n(&cell, &old, now, false,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-  }
-  if (!place.isShared)
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-  Kind kind = kindOf(mine);
-  for (uint64_t i = first; i < end; ++i)
-    for (Kind other : {Kind::write, Kind::read}) {
-      Cell cell = load(other == Kind::write ? place.shadow.writes[i]
-                                            : place.shadow.reads[i]);
-      if (cell < fresh ||
-          (other == Kind::write
-               ? isWriteOrdered(warp, cell, place.isShared, lane, false)
-               : isOrdered(warp, cell, place.isShared, lane)))
-        continue;
-      return reportRace(warp, op, place, 2 * i, kind, lane, cell, other);
-    }
+    checkAtomics(warp, op, place, offset, bytes, AccessKind::write, lane);
 }
 
 uint64_t undefinedBytes(const Place &place, uint64_t offset, uint64_t bytes) {

@@ -11,7 +11,6 @@
 #include "runtime/devices/emulator/Warp.h"
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <cstring>
 
@@ -242,37 +241,6 @@ void PtxEmulator::takeUnique(Counters &counters) {
   }
 }
 
-/// How far a finding tends to be from its cause: what a race lets a thread read
-/// is undefined, and what is undefined leads part of a block to a barrier.
-int consequence(Check check) {
-  switch (check) {
-  case Check::barrier:
-  case Check::hang:
-  case Check::trap:
-    return 2;
-  case Check::undefined:
-    return 1;
-  default:
-    return 0;
-  }
-}
-
-/// The reports of a launch that has ended, causes first.
-std::vector<Report> finished(std::vector<Report> found) {
-  std::vector<Report> sorted;
-  for (int distance : {0, 1, 2})
-    for (Report &report : found) {
-      if (consequence(report.check) != distance)
-        continue;
-      // At a barrier, one thread speaks for all; a hang is nobody's.
-      if (distance < 2 && report.threads > 1)
-        report.message += " (and " + std::to_string(report.threads - 1) +
-                          " more thread" + (report.threads > 2 ? "s)" : ")");
-      sorted.push_back(std::move(report));
-    }
-  return sorted;
-}
-
 Result<LaunchReport>
 PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
                     std::span<const std::byte> parameters) {
@@ -311,7 +279,7 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
   for (const Worker &worker : workers)
     result.counters += worker.counters;
   takeUnique(result.counters);
-  result.reports = finished(std::move(launch.reports));
+  result.reports = inOrderOfCause(std::move(launch.reports));
   result.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - before)
           .count();
@@ -319,148 +287,6 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
 }
 
 } // namespace
-
-/// What may have brought an undefined value, as the end of a message.
-static std::string undefinedSource(const Block &block) {
-  // What shared memory holds came from global memory, where it came at all.
-  bool isGlobal = block.fromGlobal.op;
-  const UndefinedLoad &load = isGlobal ? block.fromGlobal : block.fromShared;
-  if (!load.op)
-    return "";
-  return std::string("; the block's last load of such bytes from ") +
-         (isGlobal ? "global" : "shared") + " memory: line " +
-         std::to_string(load.op->line) + ", at " +
-         (isGlobal ? block.launch->memory->describe(load.address)
-                   : "shared memory + " + std::to_string(load.address));
-}
-
-/// Notes who met a finding; how many threads had not met it before.
-static int64_t countThreads(Warp &warp, const FindingKey &key, uint32_t lanes) {
-  std::bitset<1024> &met = warp.block->findings[key];
-  auto before = int64_t(met.count());
-  met |= std::bitset<1024>(lanes) << (warp.index * laneCount);
-  return int64_t(met.count()) - before;
-}
-
-void report(Warp &warp, const Op &op, Check check, uint32_t lane,
-            const std::string &detail, const Site &site) {
-  Launch &launch = *warp.block->launch;
-  FindingKey key{&op, check};
-  int64_t threads = countThreads(warp, key, site.lanes | uint32_t(1) << lane);
-  std::lock_guard lock(launch.mutex);
-  if (auto found = launch.reported.find(key); found != launch.reported.end()) {
-    launch.reports[found->second].threads += threads;
-    return;
-  }
-  if (int(launch.reports.size()) >= launch.options->maxReports)
-    return;
-  launch.reported[key] = launch.reports.size();
-  const Program &program = *launch.program;
-  std::string source;
-  if (check == Check::undefined)
-    source = undefinedSource(*warp.block);
-  Report found;
-  found.check = check;
-  found.line = op.line;
-  found.block = warp.block->index;
-  found.thread = warp.index * laneCount + lane;
-  found.threads = threads;
-  found.space = site.space;
-  found.address = site.address;
-  if (site.space == ptx::Space::global)
-    if (const Buffer *buffer = launch.memory->nearest(site.address))
-      found.buffer = buffer->name;
-  found.message = "kernel " + program.function->name + ", " +
-                  program.module->fileName + ":" + std::to_string(op.line) +
-                  ", block " + std::to_string(found.block) + ", thread " +
-                  std::to_string(found.thread) + ": " +
-                  std::string(name(check)) + ": " + detail + source;
-  launch.reports.push_back(std::move(found));
-  if (int(launch.reports.size()) >= launch.options->maxReports)
-    launch.stop = true;
-}
-
-std::string_view name(ptx::Space space) {
-  constexpr std::string_view names[] = {"",      "global", "shared", "shared",
-                                        "local", "param",  "global"};
-  return names[int(space)];
-}
-
-std::string_view name(Check check) {
-  constexpr std::string_view names[] = {"out-of-bounds access",
-                                        "misaligned access",
-                                        "undefined value",
-                                        "store to read-only memory",
-                                        "shared-memory race",
-                                        "global-memory race",
-                                        "barrier",
-                                        "inactive lane",
-                                        "hang",
-                                        "trap",
-                                        "illegal operand"};
-  return names[int(check)];
-}
-
-std::string_view name(InstructionClass kind) {
-  constexpr std::string_view names[] = {"integer",  "floating", "conversion",
-                                        "movement", "memory",   "tensor",
-                                        "control"};
-  return names[int(kind)];
-}
-
-std::string_view name(BufferRole role) {
-  constexpr std::string_view names[] = {"weights", "constants", "activations",
-                                        "kv"};
-  return names[int(role)];
-}
-
-Traffic &Traffic::operator+=(const Traffic &other) {
-  instructions += other.instructions;
-  bytes += other.bytes;
-  sectors += other.sectors;
-  distinctBytes += other.distinctBytes;
-  uniqueBytes += other.uniqueBytes;
-  return *this;
-}
-
-int64_t Counters::instructions() const {
-  int64_t sum = 0;
-  for (int64_t count : warpInstructions)
-    sum += count;
-  return sum;
-}
-
-static Traffic sumOf(std::span<const Traffic> all) {
-  Traffic sum;
-  for (const Traffic &each : all)
-    sum += each;
-  return sum;
-}
-
-Traffic Counters::otherLoads() const {
-  static_assert(int(BufferRole::weights) == 0);
-  return sumOf(std::span(loads).subspan(1));
-}
-
-Traffic Counters::allLoads() const { return sumOf(loads); }
-
-Traffic Counters::allStores() const { return sumOf(stores); }
-
-Counters &Counters::operator+=(const Counters &other) {
-  for (int kind = 0; kind < instructionClasses; ++kind)
-    warpInstructions[kind] += other.warpInstructions[kind];
-  threadInstructions += other.threadInstructions;
-  for (int role = 0; role < bufferRoles; ++role) {
-    loads[role] += other.loads[role];
-    stores[role] += other.stores[role];
-  }
-  sharedAccesses += other.sharedAccesses;
-  sharedWavefronts += other.sharedWavefronts;
-  bankConflicts += other.bankConflicts;
-  tensorInstructions += other.tensorInstructions;
-  tensorMacs += other.tensorMacs;
-  return *this;
-}
 
 Result<std::unique_ptr<Emulator>> Emulator::load(std::string_view text,
                                                  std::string_view fileName,

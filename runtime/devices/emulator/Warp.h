@@ -183,6 +183,9 @@ struct Site {
 void report(Warp &warp, const Op &op, Check check, uint32_t lane,
             const std::string &detail, const Site &site = {});
 
+/// The reports of a launch that has ended, causes first.
+std::vector<Report> inOrderOfCause(std::vector<Report> found);
+
 /// Removes lanes that have ended; Flow::done once none is left.
 Flow endLanes(Warp &warp, uint32_t mask);
 

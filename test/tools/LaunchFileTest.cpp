@@ -217,6 +217,20 @@ TEST(LaunchFile, StructsHoldPointers) {
             "parameter 0 ('s') of kernel 'k': expected 56 bytes, found 64");
 }
 
+/// #pragma pack(4): struct { int n; double *x; }
+TEST(LaunchFile, PointersOfPackedStructsFollowAlign) {
+  Result<LaunchFile> file =
+      read(R"({"buffers": {"b": {"count": 8}},
+      "launches": [{"kernel": "k", "parameters": [[
+        {"type": "i32", "value": 7},
+        {"type": "u64", "value": "b", "align": 4}]]}]})");
+  ASSERT_TRUE(bool(file)) << file.error().message;
+  const LaunchFile::Parameter &passed = file->launches[0].parameters[0];
+  EXPECT_EQ(passed.bytes.size(), 12u);
+  ASSERT_EQ(passed.pointers.size(), 1u);
+  EXPECT_EQ(passed.pointers[0].at, 4u);
+}
+
 TEST(LaunchFile, WrongFieldsAreNamed) {
   auto problem = [](const std::string &parameter) {
     Result<LaunchFile> file =
@@ -231,6 +245,8 @@ TEST(LaunchFile, WrongFieldsAreNamed) {
             "[1]: expected a field with its type, as in {\"type\": \"i32\", "
             "\"value\": 5}, found 5");
   EXPECT_EQ(problem(R"([["x"]])"), "[0][0]: no buffer named \"x\"");
+  EXPECT_EQ(problem(R"({"type": "u64", "value": {"offset": 8}})"),
+            ": no buffer named null");
   EXPECT_EQ(problem(R"({"type": "i32", "value": ["x"]})"),
             ": expected a number of type i32, found \"x\"");
   EXPECT_EQ(problem(R"({"type": "i32", "value": 1, "align": 3})"),

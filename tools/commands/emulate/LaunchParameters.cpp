@@ -37,8 +37,8 @@ static void append(LaunchFile::Parameter &to,
 Result<LaunchFile::Parameter>
 LaunchReader::readPointer(const json &value, const std::string &where) const {
   LaunchFile::Pointer pointer;
-  Result<int> buffer =
-      findBuffer(value.is_string() ? value : value["buffer"], where);
+  Result<int> buffer = findBuffer(
+      value.is_object() ? value.value("buffer", json()) : value, where);
   if (!buffer)
     return buffer.error();
   pointer.buffer = *buffer;
@@ -88,6 +88,7 @@ LaunchReader::readTyped(const json &value, const std::string &where) const {
       Result<LaunchFile::Parameter> pointer = readPointer(element, where);
       if (!pointer)
         return pointer.error();
+      pointer->align = 1; // as `type` or `align` says
       append(parameter, *pointer);
       continue;
     }

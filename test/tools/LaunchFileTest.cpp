@@ -91,9 +91,11 @@ TEST(LaunchFile, RandomContentsDependOnTheSeedAlone) {
 }
 
 TEST(LaunchFile, WrongBuffersAreNamed) {
-  EXPECT_EQ(bufferProblem("5"), "expected an object");
+  EXPECT_EQ(bufferProblem("5"), "expected an object, found 5");
   EXPECT_EQ(bufferProblem("{}"), "count: expected a number of elements");
-  EXPECT_EQ(bufferProblem(R"({"typ": "f32"})"), "unknown key 'typ'");
+  EXPECT_EQ(bufferProblem(R"({"typ": "f32"})"),
+            "unknown key 'typ', expected one of type, count, data, values, "
+            "file, range, seed, writable, role");
   EXPECT_EQ(bufferProblem(R"({"type": "f8"})"),
             "type: expected f16, bf16, f32, f64 or i8 to u64, found \"f8\"");
   EXPECT_EQ(bufferProblem(R"({"type": "f64", "count": 99999999999})"),
@@ -123,19 +125,26 @@ TEST(LaunchFile, WrongLaunchesAreNamed) {
     Result<LaunchFile> file = read(text);
     return file ? "" : file.error().message.substr(folder().size());
   };
-  EXPECT_EQ(problem("[]"), "launch.json: expected an object");
+  EXPECT_EQ(problem("[]"), "launch.json: expected an object, found []");
   EXPECT_EQ(problem("{}"), "launch.json: launches: expected at least one");
-  EXPECT_EQ(problem(R"({"launch": []})"), "launch.json: unknown key 'launch'");
+  EXPECT_EQ(problem(R"({"launch": []})"),
+            "launch.json: unknown key 'launch', expected one of buffers, "
+            "launches, outputs");
+  EXPECT_EQ(problem("{\"launches\": \"" + std::string(99, 'x') + "\"}"),
+            "launch.json: launches: expected a list, found \"" +
+                std::string(59, 'x') + "...");
   EXPECT_EQ(problem(R"({"launches": [{}]})"),
-            "launch.json: launches[0]: kernel: expected a name");
+            "launch.json: launches[0]: kernel: expected a name, found nothing");
   EXPECT_EQ(problem(R"({"launches": [{"kernel": "k", "grid": [1, 0]}]})"),
             "launch.json: launches[0].grid: expected one to three positive "
             "integers, found [1,0]");
   EXPECT_EQ(problem(R"({"launches": [{"kernel": "k", "parameters": ["b"]}]})"),
-            "launch.json: launches[0].parameters[0]: no buffer named \"b\"");
+            "launch.json: launches[0].parameters[0]: expected the name of a "
+            "buffer, found \"b\"");
   EXPECT_EQ(problem(R"({"launches": [{"kernel": "k"}],)"
                     R"("outputs": [{"buffer": "b"}]})"),
-            "launch.json: outputs[0]: no buffer named \"b\"");
+            "launch.json: outputs[0]: expected the name of a buffer, found "
+            "\"b\"");
 }
 
 TEST(LaunchFile, ParametersFollowTheKernel) {
@@ -219,8 +228,7 @@ TEST(LaunchFile, StructsHoldPointers) {
 
 /// #pragma pack(4): struct { int n; double *x; }
 TEST(LaunchFile, PointersOfPackedStructsFollowAlign) {
-  Result<LaunchFile> file =
-      read(R"({"buffers": {"b": {"count": 8}},
+  Result<LaunchFile> file = read(R"({"buffers": {"b": {"count": 8}},
       "launches": [{"kernel": "k", "parameters": [[
         {"type": "i32", "value": 7},
         {"type": "u64", "value": "b", "align": 4}]]}]})");
@@ -240,13 +248,14 @@ TEST(LaunchFile, WrongFieldsAreNamed) {
     return file ? ""
                 : file.error().message.substr(folder().size() + where.size());
   };
-  EXPECT_EQ(problem("[]"), ": a list of fields that is empty");
+  EXPECT_EQ(problem("[]"), ": expected a list of one or more fields, found []");
   EXPECT_EQ(problem(R"([{"type": "i32", "value": 1}, 5])"),
             "[1]: expected a field with its type, as in {\"type\": \"i32\", "
             "\"value\": 5}, found 5");
-  EXPECT_EQ(problem(R"([["x"]])"), "[0][0]: no buffer named \"x\"");
+  EXPECT_EQ(problem(R"([["x"]])"),
+            "[0][0]: expected the name of a buffer, found \"x\"");
   EXPECT_EQ(problem(R"({"type": "u64", "value": {"offset": 8}})"),
-            ": no buffer named null");
+            ": expected the name of a buffer, found nothing");
   EXPECT_EQ(problem(R"({"type": "i32", "value": ["x"]})"),
             ": expected a number of type i32, found \"x\"");
   EXPECT_EQ(problem(R"({"type": "i32", "value": 1, "align": 3})"),

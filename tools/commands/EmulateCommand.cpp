@@ -40,22 +40,24 @@ static Result<void> runLaunches(Emulator &emulator, const LaunchFile &file,
                                 std::span<const uint64_t> addresses,
                                 std::vector<EmulatedLaunch> &done) {
   for (const LaunchFile::Launch &launch : file.launches) {
+    std::string where =
+        file.path + ": launches[" + std::to_string(done.size()) + "]: ";
     const ptx::Function *kernel = emulator.module().entry(launch.kernel);
     if (!kernel)
-      return Error{file.path + ": no kernel '" + launch.kernel + "' in " +
+      return Error{where + "no kernel '" + launch.kernel + "' in " +
                    emulator.module().fileName};
     Result<std::vector<std::byte>> parameters =
         encodeParameters(launch, *kernel, addresses);
     if (!parameters)
-      return Error{file.path + ": " + parameters.error().message};
+      return Error{where + parameters.error().message};
     Result<Extent> block = blockOf(launch, *kernel);
     if (!block)
-      return Error{file.path + ": " + block.error().message};
+      return Error{where + block.error().message};
     LaunchShape shape{launch.grid, *block, launch.sharedBytes};
     Result<LaunchReport> report =
         emulator.launch(launch.kernel, shape, *parameters);
     if (!report)
-      return Error{file.path + ": " + report.error().message};
+      return Error{where + report.error().message};
     done.push_back({launch.kernel, shape, std::move(*report)});
     if (!done.back().report.clean())
       break; // what follows would run on garbage

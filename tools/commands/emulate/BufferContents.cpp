@@ -36,7 +36,8 @@ struct Random {
 static Result<void> fillFromValues(const json &values,
                                    LaunchFile::Buffer &buffer) {
   if (!values.is_array())
-    return Error{"values: expected a list"};
+    return Error{"values: expected a list, found " +
+                 std::string(values.type_name())};
   for (const json &value : values) {
     Result<void> appended = appendNumber(value, buffer.type, buffer.contents);
     if (!appended)
@@ -48,14 +49,15 @@ static Result<void> fillFromValues(const json &values,
 static Result<void> fillFromFile(const json &path, const std::string &folder,
                                  LaunchFile::Buffer &buffer) {
   if (!path.is_string())
-    return Error{"file: expected a path"};
+    return Error{"file: expected a path, found " +
+                 std::string(path.type_name())};
   Result<MappedFile> file = MappedFile::open(
       (std::filesystem::path(folder) / path.get<std::string>()).string());
   if (!file)
     return file.error();
   if (file->bytes().size() > mostContentBytes)
-    return Error{"file: more than " + std::to_string(mostContentBytes) +
-                 " bytes"};
+    return Error{"file: expected at most " + std::to_string(mostContentBytes) +
+                 " bytes, found " + std::to_string(file->bytes().size())};
   buffer.contents.assign(file->bytes().begin(), file->bytes().end());
   return {};
 }

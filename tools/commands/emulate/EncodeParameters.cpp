@@ -32,7 +32,8 @@ encode(const LaunchFile::Parameter &parameter, const ptx::Variable &declared,
     if (type && negative && isBits)
       type = NumberType(uint8_t(*type) - 1);
     if (!type)
-      return Error{"expected an object with type and value"};
+      return Error{"expected an object with type and value, found " +
+                   parameter.number.dump()};
     Result<void> appended = appendNumber(parameter.number, *type, bytes);
     if (!appended)
       return appended.error();

@@ -18,14 +18,28 @@ using namespace quipu;
 using namespace quipu::emulator;
 using nlohmann::json;
 
+std::string LaunchReader::shown(const json &value) {
+  constexpr size_t most = 60;
+  if (value.is_null())
+    return "nothing";
+  std::string text = value.dump(-1, ' ', /*ensure_ascii=*/true);
+  if (text.size() > most)
+    text = text.substr(0, most) + "...";
+  return text;
+}
+
 Result<void>
 LaunchReader::checkKeys(const json &object, const std::string &where,
                         std::initializer_list<std::string_view> known) const {
   if (!object.is_object())
-    return wrong(where, "expected an object");
+    return wrong(where, "expected an object, found " + shown(object));
   for (const auto &[key, value] : object.items())
-    if (!std::ranges::count(known, key))
-      return wrong(where, "unknown key '" + key + "'");
+    if (!std::ranges::count(known, key)) {
+      std::string all;
+      for (std::string_view each : known)
+        all += (all.empty() ? "" : ", ") + std::string(each);
+      return wrong(where, "unknown key '" + key + "', expected one of " + all);
+    }
   return {};
 }
 
@@ -34,7 +48,7 @@ Result<int> LaunchReader::findBuffer(const json &name,
   auto at = std::ranges::find_if(
       file.buffers, [&](const auto &buffer) { return name == buffer.name; });
   if (at == file.buffers.end())
-    return wrong(where, "no buffer named " + name.dump());
+    return wrong(where, "expected the name of a buffer, found " + shown(name));
   return int(at - file.buffers.begin());
 }
 
@@ -50,7 +64,7 @@ Result<NumberType> LaunchReader::readType(const json &object,
   if (!parsed)
     return wrong(where, "type: expected f16, bf16, f32, f64 or i8 to u64, "
                         "found " +
-                            type.dump());
+                            shown(type));
   return *parsed;
 }
 
@@ -63,7 +77,7 @@ Result<uint64_t> LaunchReader::readCount(const json &object, const char *key,
   const json &value = object[key];
   if (!value.is_number_unsigned() || value.get<uint64_t>() > most)
     return wrong(where, std::string(key) + ": expected an integer of 0 to " +
-                            std::to_string(most) + ", found " + value.dump());
+                            std::to_string(most) + ", found " + shown(value));
   return value.get<uint64_t>();
 }
 
@@ -81,7 +95,7 @@ Result<void> LaunchReader::readRole(const json &description,
   }
   if (!buffer.role)
     return wrong(where, "role: expected one of " + known + ", found " +
-                            description["role"].dump());
+                            shown(description["role"]));
   return {};
 }
 
@@ -90,7 +104,7 @@ Result<void> LaunchReader::readBuffers(const json &document) {
     return {};
   const json &buffers = document["buffers"];
   if (!buffers.is_object())
-    return wrong("buffers", "expected an object");
+    return wrong("buffers", "expected an object, found " + shown(buffers));
   uint64_t total = 0;
   for (const auto &[name, description] : buffers.items()) {
     std::string where = "buffers." + name;
@@ -107,7 +121,8 @@ Result<void> LaunchReader::readBuffers(const json &document) {
     buffer.type = *type;
     if (description.contains("writable")) {
       if (!description["writable"].is_boolean())
-        return wrong(where, "writable: expected true or false");
+        return wrong(where, "writable: expected true or false, found " +
+                                shown(description["writable"]));
       buffer.writable = description["writable"].get<bool>();
     }
     Result<void> role = readRole(description, where, buffer);
@@ -125,8 +140,9 @@ Result<void> LaunchReader::readBuffers(const json &document) {
       return wrong(where, filled.error().message);
     total += buffer.contents.size();
     if (total > mostContentBytes)
-      return wrong(where, "more than " + std::to_string(mostContentBytes) +
-                              " bytes of buffers");
+      return wrong(where,
+                   "expected at most " + std::to_string(mostContentBytes) +
+                       " bytes of buffers, found " + std::to_string(total));
     file.buffers.push_back(std::move(buffer));
   }
   return {};
@@ -146,7 +162,7 @@ Result<Extent> LaunchReader::readExtent(const json &value,
   }
   if (!fine)
     return wrong(where, "expected one to three positive integers, found " +
-                            value.dump());
+                            shown(value));
   return extent;
 }
 
@@ -157,9 +173,10 @@ Result<void> LaunchReader::readLaunch(const json &launch,
   if (!keys)
     return keys;
   LaunchFile::Launch read;
-  if (!launch.contains("kernel") || !launch["kernel"].is_string())
-    return wrong(where, "kernel: expected a name");
-  read.kernel = launch["kernel"].get<std::string>();
+  const json kernel = launch.value("kernel", json());
+  if (!kernel.is_string())
+    return wrong(where, "kernel: expected a name, found " + shown(kernel));
+  read.kernel = kernel.get<std::string>();
   if (launch.contains("grid")) {
     Result<Extent> grid = readExtent(launch["grid"], where + ".grid");
     if (!grid)
@@ -178,7 +195,8 @@ Result<void> LaunchReader::readLaunch(const json &launch,
   read.sharedBytes = uint32_t(*shared);
   json parameters = launch.value("parameters", json::array());
   if (!parameters.is_array())
-    return wrong(where, "parameters: expected a list");
+    return wrong(where,
+                 "parameters: expected a list, found " + shown(parameters));
   for (const json &value : parameters) {
     Result<LaunchFile::Parameter> parameter = readParameter(
         value,
@@ -216,7 +234,8 @@ Result<void> LaunchReader::readOutput(const json &output,
   LaunchFile::Output read{*index, *type, *first, *count, {}};
   if (output.contains("file")) {
     if (!output["file"].is_string())
-      return wrong(where, "file: expected a path");
+      return wrong(where,
+                   "file: expected a path, found " + shown(output["file"]));
     std::filesystem::path folder =
         std::filesystem::path(file.path).parent_path();
     read.file = (folder / output["file"].get<std::string>()).string();
@@ -230,17 +249,18 @@ Result<LaunchFile> LaunchReader::read() {
   if (!document)
     return document.error();
   if (!document->is_object())
-    return Error{file.path + ": expected an object"};
+    return Error{file.path + ": expected an object, found " + shown(*document)};
   for (const auto &[key, value] : document->items())
     if (key != "buffers" && key != "launches" && key != "outputs")
-      return Error{file.path + ": unknown key '" + key + "'"};
+      return Error{file.path + ": unknown key '" + key +
+                   "', expected one of buffers, launches, outputs"};
   Result<void> buffers = readBuffers(*document);
   if (!buffers)
     return buffers.error();
   for (const char *key : {"launches", "outputs"}) {
     const json list = document->value(key, json::array());
     if (!list.is_array())
-      return wrong(key, "expected a list");
+      return wrong(key, "expected a list, found " + shown(list));
     for (size_t i = 0; i < list.size(); ++i) {
       std::string where = std::string(key) + "[" + std::to_string(i) + "]";
       Result<void> read = key[0] == 'l' ? readLaunch(list[i], where)

@@ -68,7 +68,8 @@ LaunchReader::readTyped(const json &value, const std::string &where) const {
     return keys.error();
   if (!value.contains("type") || !value.contains("value"))
     return wrong(where, "expected a number, the name of a buffer, a list of "
-                        "fields, or an object with type and value");
+                        "fields, or an object with type and value, found " +
+                            shown(value));
   Result<NumberType> type = readType(value, where, NumberType::u8);
   if (!type)
     return type.error();
@@ -106,14 +107,17 @@ Result<LaunchFile::Parameter> LaunchReader::readFields(const json &list,
                                                        int depth) const {
   LaunchFile::Parameter parameter;
   if (list.empty() || depth == mostStructDepth)
-    return wrong(where, list.empty() ? "a list of fields that is empty"
-                                     : "lists of fields are nested too deep");
+    return wrong(where, list.empty()
+                            ? "expected a list of one or more fields, found []"
+                            : "lists of fields are nested too deep: expected "
+                              "at most " +
+                                  std::to_string(mostStructDepth) + " levels");
   for (size_t i = 0; i < list.size(); ++i) {
     std::string at = where + "[" + std::to_string(i) + "]";
     if (list[i].is_number())
       return wrong(at, "expected a field with its type, as in {\"type\": "
                        "\"i32\", \"value\": " +
-                           list[i].dump() + "}, found " + list[i].dump());
+                           shown(list[i]) + "}, found " + shown(list[i]));
     Result<LaunchFile::Parameter> field = readParameter(list[i], at, depth + 1);
     if (!field)
       return field;

@@ -25,6 +25,8 @@ private:
   Error wrong(const std::string &where, const std::string &what) const {
     return Error{file.path + ": " + where + ": " + what};
   }
+  /// `value`, or its beginning, for messages.
+  static std::string shown(const nlohmann::json &value);
   Result<void> checkKeys(const nlohmann::json &object, const std::string &where,
                          std::initializer_list<std::string_view> known) const;
   Result<void> readRole(const nlohmann::json &description,

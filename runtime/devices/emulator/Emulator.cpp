@@ -9,6 +9,7 @@
 
 #include "runtime/devices/cpu/ThreadPool.h"
 #include "runtime/devices/emulator/Warp.h"
+#include "runtime/devices/emulator/ptx/InlineCalls.h"
 
 #include <algorithm>
 #include <chrono>
@@ -19,6 +20,10 @@ namespace {
 
 constexpr uint32_t maxThreads = 1024, maxSharedBytes = 227 * 1024;
 constexpr uint32_t maxGridYz = 65535;
+constexpr uint64_t maxLocalBytes = 512 * 1024; // of a thread
+/// Instructions of kernels with calls that are kept ready: a small file may
+/// have thousands of kernels, each with as many as there may be.
+constexpr size_t mostKept = 2 * ptx::mostInlined;
 
 class PtxEmulator final : public Emulator {
 public:
@@ -71,6 +76,7 @@ private:
   std::vector<uint64_t> globals; // addresses of parsed.variables
   uint64_t gridWorkspace = 0;    // for all launches; 0: not there yet
   std::map<std::string, std::unique_ptr<Program>, std::less<>> programs;
+  size_t kept = 0; // instructions of those with calls
 };
 
 Result<void> PtxEmulator::placeVariables() {
@@ -114,6 +120,14 @@ Result<const Program *> PtxEmulator::programOf(std::string_view kernel) {
   auto program = prepare(parsed, *function, bestLanes(), globals);
   if (!program)
     return program.error();
+  size_t inlined = (*program)->inlined.instructions.size();
+  if (kept + inlined > mostKept) {
+    std::erase_if(programs, [](const auto &named) {
+      return named.second->inlined.hasBody();
+    });
+    kept = 0;
+  }
+  kept += inlined;
   return (programs[function->name] = std::move(*program)).get();
 }
 
@@ -122,6 +136,12 @@ Result<const ptx::Function *> PtxEmulator::ready(std::string_view kernel) {
   if (!program)
     return program.error();
   return (*program)->function;
+}
+
+/// "[32,2,1]".
+std::string text(const Extent &extent) {
+  return "[" + std::to_string(extent.x) + "," + std::to_string(extent.y) + "," +
+         std::to_string(extent.z) + "]";
 }
 
 Result<const Program *> PtxEmulator::check(std::string_view kernel,
@@ -155,7 +175,10 @@ Result<const Program *> PtxEmulator::check(std::string_view kernel,
   if (function.requiredThreads && (function.requiredThreads->x != block.x ||
                                    function.requiredThreads->y != block.y ||
                                    function.requiredThreads->z != block.z))
-    return Error{what + "the block is not of the size that .reqntid asks for"};
+    return Error{what + "expected a block of " +
+                 text({function.requiredThreads->x, function.requiredThreads->y,
+                       function.requiredThreads->z}) +
+                 " threads (.reqntid), found " + text(block)};
   for (uint32_t extent : {grid.y, grid.z})
     if (extent > maxGridYz)
       return Error{what + "expected at most " + std::to_string(maxGridYz) +
@@ -169,6 +192,10 @@ Result<const Program *> PtxEmulator::check(std::string_view kernel,
     return Error{what + "expected at most " + std::to_string(maxSharedBytes) +
                  " bytes of shared memory, found " +
                  std::to_string(shared + shape.dynamicSharedBytes)};
+  if (function.localBytes > maxLocalBytes)
+    return Error{what + "expected at most " + std::to_string(maxLocalBytes) +
+                 " bytes of local memory of a thread, found " +
+                 std::to_string(function.localBytes)};
   return *program;
 }
 
@@ -205,7 +232,11 @@ void PtxEmulator::runThread(Launch &launch, Worker &worker) {
         block = std::move(spare.back());
         spare.pop_back();
       }
-      if (!startBlock(*block, launch, worker, uint32_t(index))) {
+      if (Result<void> started =
+              startBlock(*block, launch, worker, uint32_t(index));
+          !started) {
+        std::lock_guard lock(launch.mutex);
+        launch.failure = started.error();
         launch.stop = true;
         return;
       }
@@ -275,6 +306,9 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
           (options.seed + uint64_t(thread)) * 0x9e3779b97f4a7c15u | 1;
     runThread(launch, worker);
   });
+  if (launch.failure)
+    return Error{"kernel '" + std::string(kernel) +
+                 "': " + launch.failure->message};
   LaunchReport result;
   for (const Worker &worker : workers)
     result.counters += worker.counters;

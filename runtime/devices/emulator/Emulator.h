@@ -58,6 +58,7 @@ struct Report {
 /// "global", "shared", "local" or "param"; "" for generic.
 std::string_view name(ptx::Space space);
 
+/// How kernels are run, and for how long.
 struct Options {
   int threads = 0;   // on the host; 0: availableThreads()
   uint64_t seed = 0; // of the interleaving of warps and blocks; 0: in order
@@ -66,6 +67,7 @@ struct Options {
   int64_t maxInstructions = int64_t(1) << 32;
 };
 
+/// Blocks of a grid, or threads of a block, in x, y and z.
 struct Extent {
   uint32_t x = 1, y = 1, z = 1;
   int64_t count() const { return int64_t(x) * y * z; }
@@ -119,7 +121,8 @@ public:
 
   /// Makes a kernel ready to run, as its first launch does; what it runs then
   /// has the functions that it calls in place of the calls. The error says why
-  /// it cannot run: that there is none, or file, line and instruction.
+  /// it cannot run: that there is none, or file, line and instruction. The
+  /// function is valid until another kernel is made ready or launched.
   virtual Result<const ptx::Function *> ready(std::string_view kernel) = 0;
 
   /// The device address (a multiple of 256) of a new buffer. Buffers lie far

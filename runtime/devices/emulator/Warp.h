@@ -15,6 +15,7 @@
 #include <bitset>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 namespace quipu::emulator {
@@ -45,7 +46,8 @@ struct Launch {
   std::atomic<int64_t> instructions{0};
   std::atomic<bool> stop{false};
 
-  std::mutex mutex; // of the two below
+  std::mutex mutex;             // of the three below
+  std::optional<Error> failure; // of a block that could not be started
   std::vector<Report> reports;
   std::map<FindingKey, size_t> reported; // to the report
 };

@@ -246,6 +246,32 @@ TEST(Refusals, nameInstructionsInFunctions) {
   EXPECT_EQ(refusal(function("f", "")), "");
 }
 
+TEST(Calls, ofManyKernelsTakeNoMoreMemoryThanOfSome) {
+  // Programs that are let go are made again.
+  std::string functions = function("f0", "add.u32 %r0, %r1, 1;\n");
+  for (int n = 1; n < 15; ++n) {
+    std::string before = "f" + std::to_string(n - 1);
+    functions += function("f" + std::to_string(n),
+                          call(before, 0, 1) + call(before, 0, 0));
+  }
+  for (int n = 0; n < 4; ++n)
+    functions += ".entry k" + std::to_string(n) +
+                 "()\n{\n.reg .b32 %r<20>;\nmov.u32 %r0, 0;\n" +
+                 call("f14", 10, 0) + "ret;\n}\n";
+  KernelRun run(call("f14", 10, 0) + indexed(10, 0, 4) +
+                    "st.global.u32 [%rd10], %r10;\n",
+                1, {2}, functions);
+  run.output("y", 32 * 4);
+  size_t instructions = (*run.emulator->ready("k"))->instructions.size();
+  EXPECT_GT(instructions, 100000u);
+  run.launchClean();
+  for (int n = 0; n < 4; ++n)
+    EXPECT_TRUE(bool(run.emulator->ready("k" + std::to_string(n))));
+  run.launchClean();
+  EXPECT_EQ((*run.emulator->ready("k"))->instructions.size(), instructions);
+  EXPECT_EQ(run.values<uint32_t>(0, 32)[5], 5u + (1u << 14));
+}
+
 TEST(Refusals, boundWhatCallsComeTo) {
   // f0 is called by f1 twice, which f2 calls twice, ...
   std::string functions = function("f0", "mov.u32 %r0, 1;\n");

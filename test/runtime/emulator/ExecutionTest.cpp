@@ -197,5 +197,16 @@ TEST(Emulator, refusesLaunchesThatCannotBe) {
               HasSubstr("bytes of shared memory, found 300000"));
 }
 
+TEST(Emulator, refusesWhatAKernelDoesNotAllow) {
+  KernelRun run(".local .align 4 .b8 depot[524292];\n", 0, {2},
+                ".entry square() .reqntid 8, 8 { ret; }\n");
+  EXPECT_EQ(run.emulator->launch("k", {{1}, {32}}, {}).error().message,
+            "kernel 'k': expected at most 524288 bytes of local memory of a "
+            "thread, found 524292");
+  EXPECT_EQ(run.emulator->launch("square", {{1}, {32}}, {}).error().message,
+            "kernel 'square': expected a block of [8,8,1] threads (.reqntid), "
+            "found [32,1,1]");
+}
+
 } // namespace
 } // namespace quipu::emulator

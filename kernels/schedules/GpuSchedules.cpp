@@ -147,6 +147,7 @@ static GpuSchedule chooseStaged(Operation *skeleton, Arithmetic arithmetic,
     ElementType stored = *llama::elementType(type.getElementType());
     copies |= stored == products && type.getDimSize(1) * bytesEach % 16 == 0;
   }
+  bool quantized = largestBlock(skeleton) > 1;
   int64_t rows = totalRows(skeleton);
   GpuSchedule sizes = {.rowTile = 64,
                        .tokenTile = 64,
@@ -160,14 +161,14 @@ static GpuSchedule chooseStaged(Operation *skeleton, Arithmetic arithmetic,
   if (maxTokens <= 8) {
     sizes.rowUnroll = 16;
     sizes.tokenTile = sizes.tokenUnroll = 8;
-  } else if (sizes.stages > 1 && bytesEach == 2 &&
+  } else if (sizes.stages > 1 && bytesEach == 2 && !quantized &&
              llvm::divideCeil(rows, 128) * llvm::divideCeil(maxTokens, 128) >=
                  96) {
     sizes.rowTile = sizes.tokenTile = 128;
     sizes.rowUnroll = 64;
     sizes.threads = 256;
   }
-  fitStaged(sizes, bytesEach, largestBlock(skeleton) > 1, limits);
+  fitStaged(sizes, bytesEach, quantized, limits);
   return sizes;
 }
 

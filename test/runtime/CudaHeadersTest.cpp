@@ -22,7 +22,8 @@ namespace {
 
 #ifndef QUIPU_HAS_CUDA_HEADERS
 TEST(CudaHeaders, AgreeWithOurDeclarations) {
-  GTEST_SKIP() << "no CUDA toolkit is installed";
+  GTEST_SKIP()
+      << "no headers of a CUDA toolkit were found when this was configured";
 }
 #else
 

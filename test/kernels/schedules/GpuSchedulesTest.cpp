@@ -189,6 +189,36 @@ TEST_F(GpuSchedules, aMatvecThatDoesNotFitSaysWhatTakesLess) {
   EXPECT_THAT(note, HasSubstr("smaller row_unroll or fewer threads take less"));
 }
 
+// Files mix types: windows of one segment stand beside the stages of another.
+TEST_F(GpuSchedules, stagesAndWindowsOfOneKernelFit) {
+  parse(R"(
+    func.func @k(%x: tensor<?x4096xf32>, %q: tensor<8192x4096x!llama.q6_k>,
+                 %v: tensor<8192x4096xbf16>)
+        -> (tensor<?x8192xf32>, tensor<?x8192xf32>) {
+      %y, %z = kernel.matmul "m" tokens
+          -> tensor<?x8192xf32>, tensor<?x8192xf32> {
+        kernel.prologue %x : tensor<?x4096xf32>
+        kernel.segment single into result
+            weights(%q : tensor<8192x4096x!llama.q6_k>) decoders [@q6_k] {
+        ^bb0(%a: f32):
+          kernel.yield %a : f32
+        }
+        kernel.segment single into result
+            weights(%v : tensor<8192x4096xbf16>) {
+        ^bb0(%a: f32):
+          kernel.yield %a : f32
+        }
+      }
+      return %y, %z : tensor<?x8192xf32>, tensor<?x8192xf32>
+    })");
+  function = test::scheduledKernel(*module, machine, 512);
+  for (int64_t bytes : {227, 130, 99}) {
+    ScheduleAttr chosen = choose(withShared(bytes * kibibyte));
+    EXPECT_GT(chosen.getStages(), 1) << bytes;
+    EXPECT_GT(emit(chosen, withShared(bytes * kibibyte)), 0) << message;
+  }
+}
+
 TEST_F(GpuSchedules, quantizedRowsTakeNoMoreThanIsReckonedWith) {
   for (ElementType type :
        {ElementType::q8_0, ElementType::q4_0, ElementType::q4_1,

@@ -38,10 +38,13 @@ nlohmann::ordered_json describeCounters(const emulator::Counters &counters);
 
 /// Kernels, their parameters, and why one cannot run: each is made ready.
 nlohmann::ordered_json describeKernels(emulator::Emulator &emulator);
+/// The same as lines for people, to stdout.
 void printKernels(emulator::Emulator &emulator);
 
+/// The documented JSON form of a run: see docs/emulator.md.
 nlohmann::ordered_json describeRun(std::span<const EmulatedLaunch> launches,
                                    std::span<const EmulatedOutput> outputs);
+/// The same as lines for people, to stdout.
 void printRun(std::span<const EmulatedLaunch> launches,
               std::span<const EmulatedOutput> outputs);
 

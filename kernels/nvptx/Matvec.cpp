@@ -10,11 +10,10 @@
 // Every weight is read once, 512 contiguous bytes a warp and row, row_unroll
 // loads of 16 bytes in flight in every lane for each step of K. Activations
 // come from the caches: each lane maps the ones that it needs (and sums the
-// statistic on the way), once for all rows. Nothing is shared between warps.
-// Floor: the bytes of the weights.
+// statistic on the way), once for all rows. Floor: the bytes of the weights.
 //
 // A quantized row is a block a lane, decoded by its lane from shared memory,
-// where the warp has put the row as it is (StagedBlocks.h).
+// where its warp (StagedBlocks.h) or its block (RowRuns.h) put it as it is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,11 +21,12 @@
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/Activations.h"
 #include "kernels/nvptx/ArgmaxOverThreads.h"
-#include "kernels/nvptx/BlockDecoder.h"
 #include "kernels/nvptx/MatvecSteps.h"
+#include "kernels/nvptx/RowRuns.h"
 #include "kernels/nvptx/RowSegment.h"
 #include "kernels/nvptx/Skeletons.h"
 #include "kernels/nvptx/StagedBlocks.h"
+#include "kernels/nvptx/WeightElements.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/Support/MathExtras.h"
@@ -36,15 +36,10 @@ using namespace quipu;
 using namespace quipu::gpu;
 using kernel::Destination;
 
-namespace {
-/// A row of a weight that a warp works on.
-struct WeightRow {
-  Value address;
-  Type stored;
-  kernel::DecoderOp decoder; // null for float types
-  Value staged;              // its blocks of the step, where it has a decoder
-};
+/// Elements of a block that a lane decodes at once.
+static constexpr int64_t partElements = 32;
 
+namespace {
 /// Emits the tiles of a matvec.
 class MatvecEmitter {
 public:
@@ -58,7 +53,11 @@ public:
 
 private:
   void emitTile(RowSegment &segment, Value rowTile, Value partial);
+  SmallVector<Value> finish(RowSegment &segment, Value from, Value end,
+                            ArrayRef<Value> sums, ValueRange best);
   SmallVector<WeightRow> rows(RowSegment &segment, Value firstCouple);
+  void copyRuns(RowRuns &runs, RowSegment &segment, Value firstCouple,
+                MutableArrayRef<WeightRow> rows);
   /// Dot products of `rows`, in every lane.
   SmallVector<Value> dots(MutableArrayRef<WeightRow> rows);
   /// `sums` with the products of all of K.
@@ -81,7 +80,7 @@ private:
   Activations activations;
   Value token;                   // 0: the only one
   RowSegment *current = nullptr; // whose rows are read
-  Value stagedMemory;            // of this warp, for any segment
+  Value stagedMemory;            // of the block, for any segment
 };
 } // namespace
 
@@ -92,22 +91,16 @@ LogicalResult MatvecEmitter::check() {
 }
 
 StagedBlocks MatvecEmitter::stagedBlocks(RowSegment &segment) {
-  SmallVector<kernel::DecoderOp> decoders;
   MatvecSteps steps = this->steps(segment);
+  SmallVector<kernel::DecoderOp> decoders;
   for (int64_t i = 0; i < steps.couples; ++i)
-    for (int64_t member = 0; member < segment.members; ++member)
-      decoders.push_back(segment.decoder(member));
-  // Tiles and heads are whole groups of couples, or nothing can be said.
-  Neighbours neighbours;
-  bool halves = segment.op.getCouple() == kernel::Couple::half;
-  if (kernel::tileCouples(segment.op, schedule) % steps.couples == 0 &&
-      (!halves || segment.outputSpacing() % steps.couples == 0))
-    neighbours = {segment.op.getCouple() == kernel::Couple::interleaved
-                      ? 1
-                      : segment.members,
-                  segment.couples % steps.couples != 0};
+    for (int64_t member = 0; member < segment.members; ++member) {
+      bool isInRun = steps.runs.holds(int64_t(decoders.size()));
+      decoders.push_back(isInRun ? kernel::DecoderOp()
+                                 : segment.decoder(member));
+    }
   return StagedBlocks(f, decoders, activations.columns,
-                      steps.laneElements * warpThreads, neighbours);
+                      steps.laneElements * warpThreads);
 }
 
 SmallVector<WeightRow> MatvecEmitter::rows(RowSegment &segment,
@@ -122,62 +115,37 @@ SmallVector<WeightRow> MatvecEmitter::rows(RowSegment &segment,
       auto type = cast<RankedTensorType>(weight.getType());
       int64_t bytes = rowBytes(*llama::elementType(type.getElementType()),
                                activations.columns);
-      result.push_back(
-          {f.element(f.pointer(weight), segment.row(member, couple), bytes),
-           type.getElementType(),
-           segment.decoder(member),
-           {}});
+      Value index = segment.row(member, couple);
+      result.push_back({index,
+                        f.element(f.pointer(weight), index, bytes),
+                        type.getElementType(),
+                        segment.decoder(member),
+                        {},
+                        {}});
     }
   return result;
 }
 
-namespace {
-/// Elements [at, at + count) of a row, in pieces.
-class WeightElements {
-public:
-  WeightElements(KernelFunction &f, const WeightRow &row, Value at,
-                 int64_t count);
-
-  /// Elements [at + first, at + first + count), as f32; for a quantized row in
-  /// one block.
-  SmallVector<Value> load(int64_t first, int64_t count);
-
-private:
-  KernelFunction &f;
-  const WeightRow &row;
-  Value from; // address of element `at` of a row of floats
-  std::vector<BlockDecoder> blocks;
-};
-} // namespace
-
-WeightElements::WeightElements(KernelFunction &f, const WeightRow &row,
-                               Value at, int64_t count)
-    : f(f), row(row) {
-  if (!row.decoder) {
-    from = f.element(row.address, at, row.stored.getIntOrFloatBitWidth() / 8);
-    return;
-  }
-  int64_t each = count / blockElements(*llama::elementType(row.stored));
-  Value index = f.mul(f.lane(), each);
-  for (int64_t i = 0; i < each; ++i)
-    blocks.emplace_back(f, row.decoder, row.staged, f.add(index, i));
-}
-
-SmallVector<Value> WeightElements::load(int64_t first, int64_t count) {
-  if (row.decoder) {
-    int64_t block = blocks.front().size();
-    return blocks[first / block].elements(first % block, count);
-  }
-  int64_t bytes = row.stored.getIntOrFloatBitWidth() / 8;
-  int64_t once = std::min(count, 16 / bytes);
-  SmallVector<Value> elements;
-  for (int64_t i = first; i < first + count; i += once) {
-    Value vector =
-        f.loadFloats(f.at(from, i * bytes), row.stored, once, {}, once * bytes);
-    for (int64_t lane = 0; lane < once; ++lane)
-      elements.push_back(f.slice(vector, lane, 1));
-  }
-  return elements;
+/// Copies the rows of the block's warps, the first of which has `firstCouple`;
+/// `rows` are this warp's.
+void MatvecEmitter::copyRuns(RowRuns &runs, RowSegment &segment,
+                             Value firstCouple,
+                             MutableArrayRef<WeightRow> rows) {
+  RunShape shape = steps(segment).runs;
+  SmallVector<WeightRow> firsts = this->rows(segment, firstCouple);
+  firsts.resize(shape.rowBytes.size());
+  SmallVector<Value> addresses;
+  for (const WeightRow &row : firsts)
+    addresses.push_back(row.address);
+  int64_t rowsPerCouple = segment.members / int64_t(shape.rowBytes.size());
+  Value left =
+      f.mul(f.sub(f.i32(int32_t(segment.couples)), firstCouple), rowsPerCouple);
+  runs.copy(stagedMemory, addresses, left);
+  for (auto [index, row] : llvm::enumerate(rows))
+    if (shape.holds(int64_t(index))) {
+      int64_t run = int64_t(index) % int64_t(firsts.size());
+      row.copied = runs.row(run, f.sub(row.index, firsts[run].index));
+    }
 }
 
 /// `sums` (one a row, then the statistic's) with the `count` elements of K from
@@ -186,15 +154,17 @@ SmallVector<Value> WeightElements::load(int64_t first, int64_t count) {
 SmallVector<Value> MatvecEmitter::addProducts(ArrayRef<WeightRow> rows,
                                               Value at, int64_t count,
                                               ValueRange sums) {
-  constexpr int64_t part = 32;
-  if (count <= part)
+  if (count <= partElements)
     return addPart(rows, at, count, 0, count, sums);
-  Value parts = f.i32(int32_t(count / part));
-  return f.loop(f.i32(0), parts, 1, sums, [&](Value turn, ValueRange carried) {
-    return f.dispatch(turn, count / part, carried, [&](int64_t i) {
-      return addPart(rows, at, count, i * part, (i + 1) * part, carried);
-    });
-  });
+  int64_t parts = count / partElements;
+  return f.loop(f.i32(0), f.i32(int32_t(parts)), 1, sums,
+                [&](Value turn, ValueRange carried) {
+                  return f.dispatch(turn, parts, carried, [&](int64_t i) {
+                    int64_t from = i * partElements;
+                    return addPart(rows, at, count, from, from + partElements,
+                                   carried);
+                  });
+                });
 }
 
 /// The same for the elements [from, to) of these, 16 at a time so that no more
@@ -236,18 +206,28 @@ SmallVector<Value> MatvecEmitter::addAll(ArrayRef<WeightRow> rows,
 /// the end of K some have nothing to add.
 SmallVector<Value> MatvecEmitter::addAllStaged(MutableArrayRef<WeightRow> rows,
                                                ValueRange sums) {
-  int64_t each = steps(*current).laneElements;
+  MatvecSteps sizes = this->steps(*current);
+  int64_t each = sizes.laneElements;
   StagedBlocks blocks = stagedBlocks(*current);
-  SmallVector<Value> addresses;
-  for (const WeightRow &row : rows)
-    addresses.push_back(row.address);
-  blocks.begin(stagedMemory, addresses);
+  if (blocks.bytes()) {
+    SmallVector<Value> addresses;
+    for (const WeightRow &row : rows)
+      addresses.push_back(row.address);
+    Value ofWarps = f.at(stagedMemory, sizes.runs.bytes());
+    blocks.begin(f.element(ofWarps, f.warp(), blocks.bytes()), addresses);
+  }
   Value steps = f.i32(int32_t(blocks.steps()));
   return f.loop(f.i32(0), steps, 1, sums, [&](Value step, ValueRange carried) {
-    blocks.await(step);
-    for (auto [index, row] : llvm::enumerate(rows))
-      if (row.decoder)
+    if (blocks.bytes())
+      blocks.await(step);
+    for (auto [index, row] : llvm::enumerate(rows)) {
+      if (row.copied)
+        row.staged = f.element(
+            row.copied, step,
+            rowBytes(*llama::elementType(row.stored), each * warpThreads));
+      else if (row.decoder)
         row.staged = blocks.row(int64_t(index), step);
+    }
     Value at = f.mul(f.add(f.mul(step, warpThreads), f.lane()), each);
     SmallVector<Value> next;
     if (activations.columns % (each * warpThreads) == 0) {
@@ -263,7 +243,8 @@ SmallVector<Value> MatvecEmitter::addAllStaged(MutableArrayRef<WeightRow> rows,
       scf::YieldOp::create(f.b, carried);
       next.assign(choice.getResults().begin(), choice.getResults().end());
     }
-    blocks.release();
+    if (blocks.bytes())
+      blocks.release();
     return next;
   });
 }
@@ -295,50 +276,68 @@ static Value pick(KernelFunction &f, ArrayRef<Value> values, Value index) {
   return chosen;
 }
 
-/// Couples of the tile, dealt out to warps; lane i of a warp finishes the
-/// warp's couple i. `partial` takes the best output of an argmax segment's
-/// tile.
+/// Ends the couples that a warp has from `from` on, whose dot products `sums`
+/// are: its lane i the i-th, if it is before `end`. Of an argmax segment
+/// returns the better of `best` and the lane's output.
+SmallVector<Value> MatvecEmitter::finish(RowSegment &segment, Value from,
+                                         Value end, ArrayRef<Value> sums,
+                                         ValueRange best) {
+  int64_t each = steps(segment).couples;
+  SmallVector<Value> y;
+  for (int64_t member = 0; member < segment.members; ++member) {
+    SmallVector<Value> ofMember;
+    for (int64_t i = 0; i < each; ++i)
+      ofMember.push_back(sums[i * segment.members + member]);
+    y.push_back(pick(f, ofMember, f.lane()));
+  }
+  Value couple = f.add(from, f.lane());
+  Value mine = arith::AndIOp::create(
+      f.b, f.less(f.lane(), f.i32(int32_t(each))), f.less(couple, end));
+  if (best.empty()) {
+    f.when(mine, [&] { segment.epilogue(token, couple, y); });
+    return {};
+  }
+  // The output is a number in every lane, and no candidate in most.
+  Candidate none = noCandidate(f);
+  Value inside = f.minimum(couple, f.i32(int32_t(segment.couples - 1)));
+  Value output = segment.epilogue(token, inside, y);
+  Value value = arith::SelectOp::create(f.b, mine, output, none.value);
+  Value index = arith::SelectOp::create(f.b, mine, couple, none.index);
+  Candidate next = better(f, {best[0], best[1]}, candidate(f, value, index));
+  return {next.value, next.index};
+}
+
+/// Couples of the tile, dealt out to warps. Those that copy for each other take
+/// every turn together; past the end of the tile some have nothing to add.
+/// `partial` takes the best output of an argmax segment's tile.
 void MatvecEmitter::emitTile(RowSegment &segment, Value rowTile,
                              Value partial) {
   current = &segment;
-  int64_t each = steps(segment).couples;
+  MatvecSteps sizes = steps(segment);
   int64_t inTile = kernel::tileCouples(segment.op, schedule);
-  bool argmax = segment.op.getDestination() == Destination::argmax;
   Value first = f.mul(rowTile, inTile);
   Value end = f.minimum(f.add(first, inTile), f.i32(int32_t(segment.couples)));
-  Candidate none = noCandidate(f);
+  Value ofWarp = f.mul(f.warp(), sizes.couples);
+  bool together = !sizes.runs.empty();
+  RowRuns runs(f, sizes.runs);
   SmallVector<Value> best;
-  if (argmax)
+  if (segment.op.getDestination() == Destination::argmax) {
+    Candidate none = noCandidate(f);
     best = {none.value, none.index};
-  best = f.loop(
-      f.add(first, f.mul(f.warp(), each)), end, each * f.warps(), best,
-      [&](Value from, ValueRange carried) -> SmallVector<Value> {
-        SmallVector<WeightRow> ofWarp = rows(segment, from);
-        SmallVector<Value> sums = dots(ofWarp);
-        SmallVector<Value> y;
-        for (int64_t member = 0; member < segment.members; ++member) {
-          SmallVector<Value> ofMember;
-          for (int64_t i = 0; i < each; ++i)
-            ofMember.push_back(sums[i * segment.members + member]);
-          y.push_back(pick(f, ofMember, f.lane()));
-        }
-        Value couple = f.add(from, f.lane());
-        Value mine = arith::AndIOp::create(
-            f.b, f.less(f.lane(), f.i32(int32_t(each))), f.less(couple, end));
-        if (!argmax) {
-          f.when(mine, [&] { segment.epilogue(token, couple, y); });
-          return {};
-        }
-        // The output is a number in every lane, and no candidate in most.
-        Value inside = f.minimum(couple, f.i32(int32_t(segment.couples - 1)));
-        Value output = segment.epilogue(token, inside, y);
-        Value value = arith::SelectOp::create(f.b, mine, output, none.value);
-        Value index = arith::SelectOp::create(f.b, mine, couple, none.index);
-        Candidate next =
-            better(f, {carried[0], carried[1]}, candidate(f, value, index));
-        return {next.value, next.index};
-      });
-  if (!argmax)
+  }
+  best = f.loop(together ? first : f.add(first, ofWarp), end,
+                sizes.couples * f.warps(), best,
+                [&](Value turn, ValueRange carried) {
+                  Value from = together ? f.add(turn, ofWarp) : turn;
+                  SmallVector<WeightRow> weights = rows(segment, from);
+                  if (together)
+                    copyRuns(runs, segment, turn, weights);
+                  SmallVector<Value> sums = dots(weights);
+                  if (together)
+                    runs.release();
+                  return finish(segment, from, end, sums, carried);
+                });
+  if (best.empty())
     return;
   Candidate winner = bestOverBlock(f, {best[0], best[1]});
   Value isFirst = arith::CmpIOp::create(f.b, arith::CmpIPredicate::eq,
@@ -352,12 +351,25 @@ void MatvecEmitter::emitTile(RowSegment &segment, Value rowTile,
 void MatvecEmitter::emit() {
   token = f.i32(0);
   int64_t staged = 0;
-  for (RowSegment &segment : segments)
-    staged = std::max(staged, stagedBlocks(segment).bytes());
+  bool ofBlock = false, ofWarps = false; // who copies
+  bool decodesAtOnce = true;             // each lane its whole block
+  for (RowSegment &segment : segments) {
+    int64_t runs = steps(segment).runs.bytes();
+    int64_t blocks = f.warps() * stagedBlocks(segment).bytes();
+    ofBlock |= runs > 0;
+    ofWarps |= blocks > 0;
+    decodesAtOnce &= steps(segment).laneElements <= partElements;
+    staged = std::max(staged, runs + blocks);
+  }
   if (staged)
-    stagedMemory = f.element(f.shared(f.warps() * staged), f.warp(), staged);
+    stagedMemory = f.shared(staged);
+  // An assembler left to itself takes 96 registers and spills what is beyond.
+  if (staged && decodesAtOnce)
+    f.askForBlocks(4);
   Value tiles = f.i32(int32_t(kernel::rowTiles(op)));
   f.forTiles(tiles, [&](Value tile) {
+    if (ofBlock && ofWarps)
+      f.barrier(); // warps may still read what they copied of another segment
     int64_t before = 0;
     for (RowSegment &segment : segments) {
       int64_t count = kernel::rowTiles(segment.op, schedule);

@@ -1,7 +1,8 @@
 //===- MatvecSteps.cpp - How a warp goes through a matvec -----------------===//
 //
 // A lane takes a whole block of a quantized row, of others as many elements as
-// one load has bytes for. It takes less where rows would not stay aligned.
+// one load has bytes for. It takes less where rows would not stay aligned. Runs
+// are for rows that are not whole sectors: others gain nothing by them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,11 +10,52 @@
 
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
+#include "kernels/nvptx/KernelFunction.h"
+#include "kernels/nvptx/TileWindows.h"
+
+#include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
+#include <numeric>
 
 using namespace mlir;
 using namespace quipu;
+using kernel::Couple;
+
+/// Two blocks of it fit every multiprocessor.
+static constexpr int64_t mostRunBytes = 48 * 1024;
+
+int64_t gpu::RunShape::bytes() const {
+  return rows * std::accumulate(rowBytes.begin(), rowBytes.end(), int64_t(0));
+}
+
+/// The runs of a warp that takes `couples` of `segment` at a time; none where
+/// its rows do not follow those of the warp before.
+static gpu::RunShape findRuns(kernel::SegmentOp segment,
+                              kernel::ScheduleAttr schedule, int64_t couples,
+                              int64_t columns) {
+  Couple couple = segment.getCouple();
+  int64_t members = kernel::rowsPerCouple(segment);
+  int64_t ofBlock = couples * (schedule.getThreads() / gpu::warpThreads);
+  bool halves = couple == Couple::half;
+  if (kernel::tileCouples(segment, schedule) % ofBlock != 0 ||
+      (halves && int64_t(*segment.getHeadDim()) / 2 % ofBlock != 0))
+    return {};
+  gpu::RunShape runs;
+  int64_t count = couple == Couple::interleaved ? 1 : members;
+  runs.rows = ofBlock * members / count;
+  runs.mayEndEarly = segment.getCouples() % ofBlock != 0;
+  for (int64_t member = 0; member < count; ++member) {
+    Value weight = segment.getWeights()[couple == Couple::zip ? member : 0];
+    Type stored = cast<RankedTensorType>(weight.getType()).getElementType();
+    ElementType type = *llama::elementType(stored);
+    int64_t row = rowBytes(type, columns);
+    bool gains = isQuantized(type) && row % gpu::RowWindows::sectorBytes != 0;
+    bool isAligned = runs.rows * row % gpu::RunShape::copyBytes == 0;
+    runs.rowBytes.push_back(gains && isAligned ? row : 0);
+  }
+  return runs.bytes() <= mostRunBytes ? runs : gpu::RunShape();
+}
 
 gpu::MatvecSteps::MatvecSteps(kernel::SegmentOp segment,
                               kernel::ScheduleAttr schedule, int64_t columns)
@@ -31,4 +73,5 @@ gpu::MatvecSteps::MatvecSteps(kernel::SegmentOp segment,
   // The widest that leaves every row aligned to its loads.
   while (columns % laneElements)
     laneElements /= 2;
+  runs = findRuns(segment, schedule, couples, columns);
 }

@@ -23,14 +23,18 @@ static RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-/// Times that a warp takes row_unroll rows of `segment`.
+/// Times that a warp takes row_unroll rows of `segment`: that all warps of a
+/// block do together, where they copy for each other.
 static int64_t warpPasses(kernel::SegmentOp segment,
-                          kernel::ScheduleAttr schedule, int64_t couples) {
+                          kernel::ScheduleAttr schedule,
+                          const MatvecSteps &steps) {
+  int64_t warps = steps.runs.empty() ? 1 : schedule.getThreads() / warpThreads;
+  int64_t couples = steps.couples * warps;
   int64_t inTile = kernel::tileCouples(segment, schedule);
   int64_t whole = segment.getCouples() / inTile;
   int64_t left = segment.getCouples() % inTile;
-  return whole * llvm::divideCeil(inTile, couples) +
-         llvm::divideCeil(left, couples);
+  return warps * (whole * llvm::divideCeil(inTile, couples) +
+                  llvm::divideCeil(left, couples));
 }
 
 void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
@@ -40,14 +44,15 @@ void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
   for (kernel::SegmentOp segment : kernel::getSegments(op)) {
     int64_t members = kernel::rowsPerCouple(segment);
     MatvecSteps steps(segment, schedule, columns);
-    int64_t passes = warpPasses(segment, schedule, steps.couples);
-    for (Value weight : segment.getWeights()) {
+    int64_t passes = warpPasses(segment, schedule, steps);
+    for (auto [member, weight] : llvm::enumerate(segment.getWeights())) {
       int64_t row =
           storedRowBytes(tensorType(weight).getElementType(), columns);
       int64_t rows =
           steps.couples * members / int64_t(segment.getWeights().size());
-      count.load(weight, passes * rows * row,
-                 tensorType(weight).getDimSize(0) * row);
+      int64_t unique = tensorType(weight).getDimSize(0) * row;
+      bool isInRun = steps.runs.holds(int64_t(member));
+      count.load(weight, isInRun ? unique : passes * rows * row, unique);
     }
     int64_t source = storedRowBytes(
         tensorType(prologue.getSource()).getElementType(), columns);

@@ -6,12 +6,10 @@
 //   memory   | row: 16 bytes of lane 0 | lane 1 | ... | lane 31 | lane 0 | ...
 //   shared   | the same; then lane i decodes block i of the step
 //
-// Neighbouring rows that are copied as a whole are one run of bytes, so that
-// sectors that two of them share are asked for once. A piece is copied by
-// cp.async, which holds no register and so lets all of a step be on its way at
-// once; only rows that are aligned to 2 bytes go through registers. Two slots
-// where there is more than one step. Floor: the bytes of the rows, each asked
-// for once.
+// A piece is copied by cp.async, which holds no register and so lets all of a
+// step be on its way at once; only rows that are aligned to 2 bytes go through
+// registers. Two slots where there is more than one step. Floor: the bytes of
+// the rows, each asked for once.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,14 +34,10 @@ static int64_t commonWidth(int64_t left, int64_t right) {
 
 StagedBlocks::StagedBlocks(KernelFunction &f,
                            ArrayRef<kernel::DecoderOp> decoders,
-                           int64_t columns, int64_t stepElements,
-                           Neighbours neighbours)
-    : f(f), columns(columns), stepElements(stepElements),
-      neighbours(neighbours) {
+                           int64_t columns, int64_t stepElements)
+    : f(f), columns(columns), stepElements(stepElements) {
   for (kernel::DecoderOp decoder : decoders) {
-    auto index = int64_t(rows.size());
     Row &row = rows.emplace_back();
-    row.first = index;
     if (!decoder)
       continue;
     ElementType type = *llama::elementType(decoder.getType());
@@ -52,39 +46,13 @@ StagedBlocks::StagedBlocks(KernelFunction &f,
     row.stepBytes =
         std::min(stepElements, columns) / row.blockElements * row.blockBytes;
     row.width = commonWidth(rowBytes(row), row.stepBytes);
+    row.offset = slotBytes;
+    slotBytes += llvm::alignTo(uint64_t(row.stepBytes), widestCopy);
   }
-  if (neighbours.stride > 0 && steps() == 1)
-    join();
-  for (auto [index, row] : llvm::enumerate(rows))
-    if (row.blockBytes && row.first == int64_t(index)) {
-      row.offset = slotBytes;
-      slotBytes += llvm::alignTo(
-          uint64_t(together(int64_t(index)) * row.stepBytes), widestCopy);
-    }
 }
 
 int64_t StagedBlocks::rowBytes(const Row &row) const {
   return columns / row.blockElements * row.blockBytes;
-}
-
-int64_t StagedBlocks::together(int64_t first) const {
-  return llvm::count_if(rows,
-                        [&](const Row &row) { return row.first == first; });
-}
-
-/// Where that lets copies be wider.
-void StagedBlocks::join() {
-  for (auto [index, row] : llvm::enumerate(rows)) {
-    int64_t first = int64_t(index) % neighbours.stride;
-    int64_t count = int64_t(rows.size()) / neighbours.stride;
-    const Row &leader = rows[first];
-    if (leader.blockBytes && leader.width < widestCopy &&
-        count * leader.stepBytes % widestCopy == 0)
-      row.first = first;
-  }
-  for (auto [index, row] : llvm::enumerate(rows))
-    if (together(int64_t(index)) > 1)
-      row.width = widestCopy;
 }
 
 int64_t StagedBlocks::steps() const {
@@ -113,51 +81,10 @@ void StagedBlocks::begin(Value ofWarp, ArrayRef<Value> ofRows) {
 }
 
 void StagedBlocks::ask(Value step) {
-  for (auto [index, row] : llvm::enumerate(rows)) {
-    if (!row.blockBytes || row.first != int64_t(index))
-      continue;
-    if (together(row.first) > 1)
-      askTogether(row.first);
-    else
-      askRow(row, addresses[index], step);
-  }
+  for (auto [row, address] : llvm::zip_equal(rows, addresses))
+    if (row.blockBytes)
+      askRow(row, address, step);
   commitCopies(f);
-}
-
-Value StagedBlocks::distance(int64_t index) {
-  auto number = [&](Value address) {
-    return LLVM::PtrToIntOp::create(f.b, f.b.getI64Type(), address);
-  };
-  Value bytes =
-      f.sub(number(addresses[index]), number(addresses[rows[index].first]));
-  return arith::TruncIOp::create(f.b, f.b.getI32Type(), bytes);
-}
-
-/// The whole rows that are copied with `first`, from one end to the other.
-void StagedBlocks::askTogether(int64_t first) {
-  const Row &row = rows[first];
-  int64_t count = together(first), most = count * row.stepBytes;
-  Value end; // null: all rows are different
-  if (neighbours.mayRepeat) {
-    int64_t last = first + (count - 1) * neighbours.stride;
-    end = f.add(distance(last), row.stepBytes);
-  }
-  int64_t pass = widestCopy * warpThreads;
-  for (int64_t from = 0; from < most; from += pass) {
-    Value at = f.add(f.mul(f.lane(), widestCopy), from);
-    Value left = end ? f.sub(end, at) : Value();
-    auto copy = [&] {
-      copyAsync(f, f.element(f.at(memory, row.offset), at, 1),
-                f.element(addresses[first], at, 1),
-                left ? f.minimum(left, f.i32(widestCopy)) : Value());
-    };
-    if (end)
-      f.when(f.less(at, end), copy);
-    else if (from + pass > most)
-      f.when(f.less(at, f.i32(int32_t(most))), copy);
-    else
-      copy();
-  }
 }
 
 void StagedBlocks::askRow(const Row &row, Value address, Value step) {
@@ -204,13 +131,7 @@ void StagedBlocks::await(Value step) {
 }
 
 Value StagedBlocks::row(int64_t index, Value step) {
-  const Row &row = rows[index];
-  Value first = f.at(slot(step), rows[row.first].offset);
-  if (row.first == index)
-    return first;
-  if (neighbours.mayRepeat)
-    return f.element(first, distance(index), 1);
-  return f.at(first, (index - row.first) / neighbours.stride * row.stepBytes);
+  return f.at(slot(step), rows[index].offset);
 }
 
 void StagedBlocks::release() { f.warpBarrier(); }

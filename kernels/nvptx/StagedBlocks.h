@@ -13,22 +13,14 @@
 
 namespace quipu::gpu {
 
-/// Which of a warp's rows follow each other in memory: those `stride` apart in
-/// its list; 0: none do. The first of them begins at a multiple of their size
-/// all together.
-struct Neighbours {
-  int64_t stride = 0;
-  bool mayRepeat = false; // the last ones may all be the tensor's last row
-};
-
 /// The blocks of some rows of one warp, a step of K at a time. While a step is
 /// decoded the next is on its way, where shared memory has room for both.
 class StagedBlocks {
 public:
-  /// `decoders`: one a row; null for rows of floats, which are not staged. A
-  /// step is `stepElements` of K, whole blocks of every row.
+  /// `decoders`: one a row; null for rows that are not staged. A step is
+  /// `stepElements` of K, whole blocks of every row.
   StagedBlocks(KernelFunction &f, llvm::ArrayRef<kernel::DecoderOp> decoders,
-               int64_t columns, int64_t stepElements, Neighbours neighbours);
+               int64_t columns, int64_t stepElements);
 
   /// Shared memory that the warp needs; 0 where no row is staged.
   int64_t bytes() const { return slots() * slotBytes; }
@@ -50,24 +42,16 @@ private:
     int64_t offset = 0;                        // in a slot
     int64_t stepBytes = 0;
     int64_t width = 0; // of a copy
-    int64_t first = 0; // the row with which this one is copied, maybe itself
   };
 
   int64_t rowBytes(const Row &row) const;
-  /// Rows that are copied with `first`, itself included.
-  int64_t together(int64_t first) const;
-  void join();
   int64_t slots() const;
   mlir::Value slot(mlir::Value step);
   void ask(mlir::Value step);
   void askRow(const Row &row, mlir::Value address, mlir::Value step);
-  void askTogether(int64_t first);
-  /// Bytes (i32) from the row with which row `index` is copied to it.
-  mlir::Value distance(int64_t index);
 
   KernelFunction &f;
   int64_t columns, stepElements;
-  Neighbours neighbours;
   int64_t slotBytes = 0;
   llvm::SmallVector<Row> rows;
   mlir::Value memory;

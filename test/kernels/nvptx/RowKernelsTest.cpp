@@ -46,16 +46,26 @@ TEST(GpuRowKernels, MatvecStagesQuantizedRows) {
         << type << " " << k;
 }
 
-// 4 rows, or 2 of each of two weights, have a size that wide copies divide,
-// where one has none; the last ones may be fewer.
-TEST(GpuRowKernels, MatvecStagesNeighbouringRowsTogether) {
-  for (int64_t n : {1, 6, 16, 37}) {
-    for (const char *type : {"q8_0", "q4_0", "q4_1", "q5_0", "q5_1"})
+// Rows that are no whole sectors, of one step and of several; the last ones may
+// be fewer than the warps of a block have.
+TEST(GpuRowKernels, MatvecCopiesNeighbouringRowsTogether) {
+  const std::pair<const char *, int64_t> rows[] = {
+      {"q8_0", 576}, {"q4_0", 576},  {"q4_1", 576},  {"q5_0", 576},
+      {"q5_1", 576}, {"q6_k", 2048}, {"q4_0", 3200}, {"q2_k", 8448}};
+  for (int64_t n : {1, 6, 16, 37})
+    for (auto [type, k] : rows)
       EXPECT_LT(
-          error({product("matvec", std::string("!llama.") + type, n, 576, 1)}),
+          error({product("matvec", std::string("!llama.") + type, n, k, 1)}),
           1e-5)
-          << type << " " << n;
+          << type << " " << n << "x" << k;
+}
+
+// Both weights in runs, and one of them: 160 bytes are whole sectors, 144 not.
+TEST(GpuRowKernels, MatvecCopiesRowsOfTwoWeightsTogether) {
+  for (int64_t n : {1, 6, 16, 37}) {
     EXPECT_LT(error({gatedQuantized("matvec", "q4_1", "q5_1", n, 576)}), 1e-5)
+        << n;
+    EXPECT_LT(error({gatedQuantized("matvec", "q4_1", "q4_0", n, 256)}), 1e-5)
         << n;
   }
 }

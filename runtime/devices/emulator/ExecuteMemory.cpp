@@ -7,6 +7,7 @@
 
 #include "runtime/devices/emulator/Access.h"
 #include "runtime/devices/emulator/Definedness.h"
+#include "runtime/devices/emulator/Epochs.h"
 #include "runtime/devices/emulator/Execute.h"
 
 #include <bit>
@@ -137,6 +138,29 @@ void finishLoad(Warp &warp, const Op &op, const Access &access,
   fillTaint(warp, op, access.mask, &bad);
 }
 
+/// ld.global.nc goes through a cache that no barrier empties: what it reads
+/// must be as it was before the launch. Lanes that race anyway have been said.
+void checkNonCoherent(Warp &warp, const Op &op, const Access &access,
+                      unsigned bytes) {
+  const Place &place = access.place;
+  if (!place.shadow.writes)
+    return;
+  for (uint32_t rest = access.mask & ~warp.racing; rest; rest &= rest - 1) {
+    int lane = std::countr_zero(rest);
+    uint64_t end = (access.offset[lane] + bytes + 1) / 2;
+    for (uint64_t cell = access.offset[lane] / 2; cell < end; ++cell) {
+      if (load(place.shadow.writes[cell]) < newCells(warp, false))
+        continue;
+      uint64_t at = place.address + 2 * cell;
+      report(warp, op, Check::globalRace, uint32_t(lane),
+             "ld.global.nc at " + warp.block->launch->memory->describe(at) +
+                 ", which this launch has written: no barrier orders it",
+             {Space::global, at});
+      break;
+    }
+  }
+}
+
 /// Parameters: the same bytes for all lanes, most often at one offset.
 void loadParameters(Warp &warp, const Op &op, uint32_t mask,
                     const uint64_t *addresses, unsigned bytes) {
@@ -254,6 +278,8 @@ Flow runLoad(Warp &warp, const Op &op, uint32_t mask) {
           finishStrongLoad(warp, op, access, bytes);
         else
           finishLoad(warp, op, access, bytes);
+        if (op.instruction->nonCoherent)
+          checkNonCoherent(warp, op, access, bytes);
       }
     }
     mask = others;

@@ -106,6 +106,36 @@ TEST(Race, letsNeighboursOwnTheBytesOfAPair) {
   }
 }
 
+TEST(Race, findsNonCoherentLoadsOfWhatTheLaunchWrote) {
+  auto body = [](const std::string &load) {
+    return indexed(10, 0, 4) + "st.global.u32 [%rd10], %r0;\nbar.sync 0;\n" +
+           "xor.b32 %r2, %r0, 33;\nmad.wide.u32 %rd11, %r2, 4, %rd0;\n" + load +
+           " %r3, [%rd11];\n" + indexed(12, 1, 4) +
+           "st.global.u32 [%rd12], %r3;\n";
+  };
+  KernelRun coherent(body("ld.global.u32"));
+  coherent.output("x", 256);
+  coherent.output("out", 256);
+  coherent.launchClean(1, 64);
+  KernelRun run(body("ld.global.nc.u32"));
+  run.output("x", 256);
+  run.output("out", 256);
+  run.launch(1, 64);
+  EXPECT_THAT(run.finding(Check::globalRace),
+              testing::AllOf(HasSubstr("ld.global.nc at "),
+                             HasSubstr("buffer 'x'"),
+                             HasSubstr("which this launch has written"),
+                             HasSubstr("(and 63 more threads)")));
+  // What an earlier launch wrote may be read so.
+  KernelRun later(indexed(10, 0, 4) + "ld.global.nc.u32 %r3, [%rd10];\n" +
+                  indexed(12, 1, 4) + "st.global.u32 [%rd12], %r3;\n");
+  later.input("x", std::vector<uint32_t>(64, 7), /*writable=*/true);
+  later.output("out", 256);
+  later.launchClean(1, 64);
+  std::swap(later.addresses[0], later.addresses[1]);
+  later.launchClean(1, 64);
+}
+
 TEST(Race, findsRacesBetweenBlocks) {
   std::string own = "mov.u32 %r1, %ctaid.x;\n"
                     "shl.b32 %r1, %r1, 5;\n"

@@ -121,6 +121,18 @@ TEST(Instruction, convertsFloatsToIntegers) {
   expect("cvt.rmi.s32.f32 $d, $a;", [](double x) { return std::floor(x); });
 }
 
+TEST(Instruction, convertsNansToIntegers) {
+  std::vector<float> nans(32, NAN);
+  std::vector<double> wide(32, double(NAN));
+  EXPECT_EQ(run<uint32_t>("cvt.rzi.s32.f32 $d, $a;", nans, nans, nans)[0], 0u);
+  EXPECT_EQ(run<uint64_t>("cvt.rzi.s64.f32 $d, $a;", nans, nans, nans)[0],
+            uint64_t(1) << 63);
+  EXPECT_EQ(run<uint64_t>("cvt.rzi.u64.f32 $d, $a;", nans, nans, nans)[0],
+            uint64_t(1) << 63);
+  EXPECT_EQ(run<uint32_t>("cvt.rzi.s32.f64 $d, $a;", wide, wide, wide)[0],
+            uint32_t(1) << 31);
+}
+
 TEST(Instruction, convertsBetweenFloatWidths) {
   auto d = run<uint16_t>("cvt.rn.f16.f32 $d, $a;", floats, floats, floats);
   auto e = run<uint16_t>("cvt.rn.bf16.f32 $d, $a;", floats, floats, floats);

@@ -71,8 +71,10 @@ template <typename To, Rounding R, bool Ftz> struct FloatToInt {
     constexpr double low = double(least<To>());
     // 2^n, one above the greatest, is exact where the greatest may not be.
     constexpr double high = double(greatest<To>() / 2 + 1) * 2.0;
-    if (x != x)
-      return 0;
+    if (x != x) // the top bit, if either has 64
+      return sizeof(T) == 8 || sizeof(To) == 8
+                 ? To(u64(1) << (8 * sizeof(To) - 1))
+                 : To(0);
     if (x < low)
       return least<To>();
     return x >= high ? greatest<To>() : To(x);

@@ -1,6 +1,6 @@
 //===- Activations.cpp - What a prologue reads on a GPU -------------------===//
 //
-// Loads of 16 bytes at most; a quantized row is decoded a block a thread.
+// Loads of 16 bytes at most. Whoever takes quantized rows decodes them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -8,7 +8,6 @@
 
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/code/Payload.h"
-#include "kernels/nvptx/BlockDecoder.h"
 
 using namespace mlir;
 using namespace quipu;
@@ -26,11 +25,23 @@ int64_t Activations::blockElements() const {
   return quipu::blockElements(*llama::elementType(type.getElementType()));
 }
 
+Value Activations::source() { return prologue.getSource(); }
+
+kernel::DecoderOp Activations::decoder() {
+  if (!prologue.getDecoderAttr())
+    return {};
+  return SymbolTable::lookupNearestSymbolFrom<kernel::DecoderOp>(
+      prologue, prologue.getDecoderAttr());
+}
+
+Value Activations::rowIndex(Value token) {
+  return prologue.getRows() ? f.loadI32(f.pointer(prologue.getRows()), token)
+                            : token;
+}
+
 Value Activations::row(Value token) {
-  if (prologue.getRows())
-    token = f.loadI32(f.pointer(prologue.getRows()), token);
   int64_t bytes = rowBytes(*llama::elementType(type.getElementType()), columns);
-  return f.element(f.pointer(prologue.getSource()), token, bytes);
+  return f.element(f.pointer(source()), rowIndex(token), bytes);
 }
 
 SmallVector<Value> Activations::loadFrom(Value row, Type stored, Value at,
@@ -50,13 +61,6 @@ SmallVector<Value> Activations::loadFrom(Value row, Type stored, Value at,
 
 SmallVector<Value> Activations::load(Value row, Value at, int64_t count) {
   return loadFrom(row, type.getElementType(), at, count);
-}
-
-SmallVector<Value> Activations::decode(Value row, Value index) {
-  auto decoder = SymbolTable::lookupNearestSymbolFrom<kernel::DecoderOp>(
-      prologue, prologue.getDecoderAttr());
-  BlockDecoder block(f, decoder, row, index);
-  return block.elements(0, block.size());
 }
 
 bool Activations::hasMap() { return !prologue.getMap().empty(); }

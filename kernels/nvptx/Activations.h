@@ -21,7 +21,10 @@ public:
   /// Elements of a block of a quantized source; 1 for float types.
   int64_t blockElements() const;
 
-  /// Address of the row that `token` (i32) reads.
+  mlir::Value source();        // the tensor
+  kernel::DecoderOp decoder(); // null for float types
+  /// Which row (i32) `token` (i32) reads, and its address.
+  mlir::Value rowIndex(mlir::Value token);
   mlir::Value row(mlir::Value token);
 
   /// Elements [at, at + count) of a row of floats, as f32, `at` being a
@@ -29,8 +32,6 @@ public:
   /// at once, up to 16 bytes.
   llvm::SmallVector<mlir::Value> load(mlir::Value row, mlir::Value at,
                                       int64_t count);
-  /// All elements of block `index` of a quantized row, in order, as f32.
-  llvm::SmallVector<mlir::Value> decode(mlir::Value row, mlir::Value index);
 
   /// Whether map(x) differs from x.
   bool hasMap();

@@ -2,15 +2,20 @@
 //
 // A tile is one token and the work of one block: neighbouring threads take
 // neighbouring couples. A prologue's statistic costs one more pass over the row
-// and a sum over the block; a quantized row is decoded, a block a thread, into
-// shared memory first. Bound by the bytes of the row.
+// and a sum over the block; a quantized row is first copied to shared memory,
+// in whole sectors, and decoded there, a block a thread. Bound by the bytes of
+// the row.
 //
 //===----------------------------------------------------------------------===//
 
+#include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/Activations.h"
 #include "kernels/nvptx/ArgmaxOverThreads.h"
+#include "kernels/nvptx/BlockDecoder.h"
 #include "kernels/nvptx/RowSegment.h"
 #include "kernels/nvptx/Skeletons.h"
+#include "kernels/nvptx/TensorCore.h"
+#include "kernels/nvptx/WindowCopy.h"
 
 #include <optional>
 
@@ -30,11 +35,11 @@ public:
       activations.emplace(f, prologue);
   }
 
-  LogicalResult check() { return checkSegments(segments); }
+  LogicalResult check(kernel::RowwiseOp op);
   void emitTile(Value token);
 
 private:
-  void decodeRow();
+  void decodeRow(Value token);
   Value rowScale();
   SmallVector<Value> sums(RowSegment &segment, Value couple);
   void emitSegment(RowSegment &segment, Value token);
@@ -44,23 +49,44 @@ private:
   KernelFunction &f;
   std::vector<RowSegment> segments;
   std::optional<Activations> activations;
-  Value decoded; // f32 (K) in shared memory, where the source is quantized
-  Value row;     // of the current token
-  Value scale;   // of the current token, or null
+  // In shared memory, where the source is quantized: the row's sectors, and f32
+  // (K).
+  Value sectors, decoded;
+  Value row;   // of the current token, in global memory
+  Value scale; // of the current token, or null
 };
 } // namespace
 
-/// Fills `decoded` from the quantized row.
-void RowwiseEmitter::decodeRow() {
+LogicalResult RowwiseEmitter::check(kernel::RowwiseOp op) {
+  if (activations && isQuantized() &&
+      cast<RankedTensorType>(activations->source().getType()).isDynamicDim(0))
+    return op.emitOpError() << "has no GPU code: quantized activations";
+  return checkSegments(segments);
+}
+
+/// Fills `decoded` from the quantized row of `token`.
+void RowwiseEmitter::decodeRow(Value token) {
+  kernel::DecoderOp decoder = activations->decoder();
   int64_t elements = activations->blockElements();
-  if (!decoded)
+  RowWindows rows = {*llama::elementType(decoder.getType()),
+                     activations->columns, activations->columns};
+  if (!decoded) {
+    sectors = f.shared(rows.bytes());
     decoded = f.shared(activations->columns * 4);
+  }
+  WindowCopy copy(f, rows, activations->rowIndex(token), f.i32(0));
   f.barrier(); // the row before this one has been read
+  copy.start(activations->source(), sectors, f.thread(), f.threads);
+  commitCopies(f);
+  awaitCopies(f, 0);
+  f.barrier();
+  Value stored = f.element(sectors, copy.before(), 1);
   f.loop(f.thread(), f.i32(int32_t(activations->columns / elements)), f.threads,
          [&](Value index) {
            Value to = f.element(decoded, index, elements * 4);
+           BlockDecoder block(f, decoder, stored, index, WindowCopy::wordBytes);
            for (auto [i, element] :
-                llvm::enumerate(activations->decode(row, index)))
+                llvm::enumerate(block.elements(0, elements)))
              f.store(element, f.at(to, int64_t(i) * 4), 4);
          });
   f.barrier();
@@ -130,9 +156,10 @@ void RowwiseEmitter::emitSegment(RowSegment &segment, Value token) {
 
 void RowwiseEmitter::emitTile(Value token) {
   if (activations) {
-    row = activations->row(token);
     if (isQuantized())
-      decodeRow();
+      decodeRow(token);
+    else
+      row = activations->row(token);
     scale = rowScale();
   }
   for (RowSegment &segment : segments)
@@ -147,7 +174,7 @@ LogicalResult gpu::emitRowwise(kernel::RowwiseOp op, func::FuncOp kernel,
                             << schedule.getTokenTile();
   KernelFunction f(kernel, "", schedule.getThreads(), target, module);
   RowwiseEmitter emitter(f, op);
-  if (failed(emitter.check()))
+  if (failed(emitter.check(op)))
     return failure();
   bool rows = op.getDomain() == kernel::Domain::rows;
   f.forTiles(f.dim(rows ? Dim::rows : Dim::tokens),

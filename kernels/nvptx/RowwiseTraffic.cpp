@@ -7,6 +7,7 @@
 
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
+#include "kernels/nvptx/TileWindows.h"
 #include "kernels/nvptx/TrafficCount.h"
 
 #include <algorithm>
@@ -28,7 +29,13 @@ void gpu::countRowwise(TrafficCount &count, kernel::RowwiseOp op) {
     quantized = isQuantized(element);
     int64_t row = rowBytes(element, type.getDimSize(1));
     stored = quantized ? 0 : rowBytes(element, 1);
-    if (quantized || !prologue.getStatistic().empty())
+    if (quantized) {
+      // Whole sectors, of which rows have more or fewer.
+      RowWindows windows = {element, type.getDimSize(1), type.getDimSize(1)};
+      int64_t rows = type.getDimSize(0);
+      int64_t copied = tokens * windows.copiedBytes(rows) / rows;
+      count.load(prologue.getSource(), copied, copied);
+    } else if (!prologue.getStatistic().empty())
       count.load(prologue.getSource(), tokens * row, tokens * row);
     else
       count.load(prologue.getSource(), 0, tokens * row);

@@ -21,6 +21,7 @@
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/BlockDecoder.h"
 #include "kernels/nvptx/TensorCore.h"
+#include "kernels/nvptx/WindowCopy.h"
 
 using namespace mlir;
 using namespace quipu;
@@ -29,8 +30,6 @@ using namespace quipu::gpu;
 /// Elements of K that a thread decodes together: a block, or an eighth of one
 /// of 256 elements.
 static constexpr int64_t unitElements = 32;
-/// What a lane copies at once, and what the places of rows are multiples of.
-static constexpr int64_t wordBytes = 4;
 
 TileWindows gpu::tileWindows(kernel::SegmentOp segment,
                              kernel::ScheduleAttr schedule, int64_t columns) {
@@ -100,66 +99,14 @@ void TileBlocks::ask(Value window) {
       f.loop(f.warp(), f.i32(int32_t(windows.couples)), f.warps(),
              [&](Value couple) {
                Value inGroup = f.add(couple, i * windows.couples);
-               askRow(group.windows, tile.segment.weight(member),
-                      tiles.weightIndex(tile, member, couple),
-                      f.element(rows, inGroup, group.windows.pitch()), window);
+               WindowCopy(f, group.windows,
+                          tiles.weightIndex(tile, member, couple), window)
+                   .start(tile.segment.weight(member),
+                          f.element(rows, inGroup, group.windows.pitch()),
+                          f.lane(), warpThreads);
              });
     }
   commitCopies(f);
-}
-
-/// Bytes between the start of the window and that of its step, in the row of
-/// index `row`. Factors are reduced first: rows may lie beyond 2^31 bytes.
-static Value phase(KernelFunction &f, const RowWindows &rows, Value row,
-                   Value window) {
-  if (rows.areExact())
-    return f.i32(0);
-  constexpr int64_t sector = RowWindows::sectorBytes;
-  Value ofRow = f.mul(f.modulo(row, sector), rows.rowBytes() % sector);
-  Value ofStep = f.mul(f.modulo(window, sector), rows.stepBytes() % sector);
-  return f.modulo(f.add(ofRow, ofStep), sector);
-}
-
-void TileBlocks::askRow(const RowWindows &rows, Value weight, Value row,
-                        Value target, Value window) {
-  constexpr int64_t sector = RowWindows::sectorBytes;
-  constexpr int64_t together = wordBytes * warpThreads;
-  int64_t tensorRows = cast<RankedTensorType>(weight.getType()).getDimSize(0);
-  int64_t tensorBytes = tensorRows * rows.rowBytes();
-  Value before = phase(f, rows, row, window);
-  Value source = f.element(f.pointer(weight), row, rows.rowBytes());
-  source = f.element(source, window, rows.stepBytes());
-  source = f.element(source, f.sub(f.i32(0), before), 1);
-  // Ends of the row, the step and the tensor, from the start of the window on.
-  Value rowEnd = f.add(before, f.sub(f.i32(int32_t(rows.rowBytes())),
-                                     f.mul(window, rows.stepBytes())));
-  Value stepEnd =
-      f.minimum(f.add(before, f.i32(int32_t(rows.stepBytes()))), rowEnd);
-  Value behind = f.minimum(f.sub(f.i32(int32_t(tensorRows - 1)), row),
-                           f.i32(RowWindows::reachedRows));
-  Value tensorEnd = f.add(rowEnd, f.mul(behind, rows.rowBytes()));
-  bool isWhole = rows.areExact() && tiles.columns % rows.stepElements == 0;
-  for (int64_t first = 0; first < rows.bytes(); first += together) {
-    Value at = f.add(f.mul(f.lane(), wordBytes), first);
-    Value inside; // null: all lanes are
-    if (!isWhole)
-      inside = f.less(f.mul(f.divide(at, sector), sector), stepEnd);
-    else if (first + together > rows.bytes())
-      inside = f.less(at, f.i32(int32_t(rows.bytes())));
-    Value bytes; // null: a word
-    if (tensorBytes % sector)
-      inside = arith::AndIOp::create(f.b, inside, f.less(at, tensorEnd));
-    if (tensorBytes % wordBytes)
-      bytes = f.minimum(f.sub(tensorEnd, at), f.i32(wordBytes));
-    auto copy = [&] {
-      copyAsync(f, f.element(target, at, 1), f.element(source, at, 1), bytes,
-                wordBytes);
-    };
-    if (inside)
-      f.when(inside, copy);
-    else
-      copy();
-  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -207,13 +154,14 @@ void TileBlocks::decodeUnit(const Group &group, Value row, Value part,
   Value address =
       f.element(f.at(slot(window), group.offset), row, rows.pitch());
   if (!rows.areExact())
-    address =
-        f.element(address, phase(f, rows, rowOfTensor(group, row), window), 1);
+    address = f.element(
+        address, WindowCopy(f, rows, rowOfTensor(group, row), window).before(),
+        1);
   int64_t ofBlock = blockElements(rows.type) / unitElements;
   Value inTile = f.add(row, group.firstMember * windows.couples);
   auto decodeFrom = [&](int64_t first) {
     BlockDecoder block(f, tile.segment.decoder(group.firstMember), address,
-                       f.divide(inWindow, ofBlock), wordBytes);
+                       f.divide(inWindow, ofBlock), WindowCopy::wordBytes);
     constexpr int64_t runs = unitElements / runElements;
     for (int64_t run = 0; run < runs; ++run)
       store(inTile, f.add(f.mul(part, runs), run),

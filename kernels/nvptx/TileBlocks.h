@@ -45,8 +45,6 @@ private:
 
   mlir::Value slot(mlir::Value window);
   void ask(mlir::Value window);
-  void askRow(const RowWindows &rows, mlir::Value weight, mlir::Value row,
-              mlir::Value target, mlir::Value window);
   void decodeGroup(const Group &group, mlir::Value step, Store store);
   void decodeUnit(const Group &group, mlir::Value row, mlir::Value part,
                   mlir::Value step, Store store);

@@ -13,7 +13,6 @@
 
 #include <cstdlib>
 #include <gtest/gtest.h>
-#include <numeric>
 
 namespace quipu {
 namespace {
@@ -89,10 +88,10 @@ void TrafficTest::expectAsPredicted(int64_t position, int64_t tokens,
                std::to_string(position));
   auto &device = static_cast<EmulatorDevice &>(engine->device());
   Sequence sequence = engine->newSequence();
+  // Rows of embeddings that share no sector, as those of a text: every second.
   std::vector<int32_t> ids(size_t(position + tokens));
-  std::iota(ids.begin(), ids.end(), 0);
-  for (int32_t &id : ids)
-    id %= int32_t(engine->vocabSize());
+  for (size_t i = 0; i < ids.size(); ++i)
+    ids[i] = int32_t(2 * i % size_t(engine->vocabSize()));
   std::span<const int32_t> rest = ids;
   if (position > 0)
     ASSERT_TRUE(engine->prefill(sequence, rest.first(size_t(position))));
@@ -131,7 +130,7 @@ TEST_P(TrafficTest, StepsAreAsPredicted) {
   for (int64_t position : {0, 100}) {
     for (int64_t tokens : {2, 8}) // the small bucket
       expectAsPredicted(position, tokens, Entry::argmax);
-    for (int64_t tokens : {9, 100})
+    for (int64_t tokens : {9, 70}) // of 160 in the vocabulary
       expectAsPredicted(position, tokens, Entry::logits);
   }
 }

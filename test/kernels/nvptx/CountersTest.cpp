@@ -149,6 +149,25 @@ TEST(GpuCounters, MatvecWastesNoSectorOnRowsLeftOver) {
   }
 }
 
+// A gathered row is read as the sectors that hold it, once for all segments.
+TEST(GpuCounters, RowwiseReadsWholeSectorsOfQuantizedRows) {
+  for (const char *type : {"q8_0", "q4_0", "q4_1", "q2_k", "q6_k"}) {
+    GpuMachine machine;
+    double error = relativeError({embedding(std::string("!llama.") + type),
+                                  4,
+                                  4,
+                                  {{7, 0, 20, 31}},
+                                  0,
+                                  2},
+                                 machine);
+    EXPECT_LT(error, 1e-6) << type;
+    Traffic weights = machine.counters().front().weightLoads();
+    EXPECT_GT(weights.bytes, 0) << type;
+    EXPECT_EQ(weights.efficiency(), 1.0) << type;
+    EXPECT_EQ(weights.uniqueBytes, weights.bytes) << type;
+  }
+}
+
 TEST(GpuCounters, StreamedMatmulReadsWholeSectorsOnceForEachTokenTile) {
   for (const char *type : {"f16", "bf16"})
     for (int64_t t : {2, 8}) {

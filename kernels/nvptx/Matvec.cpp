@@ -1,7 +1,7 @@
 //===- Matvec.cpp - Weight rows times one row of activations --------------===//
 //
-// A tile is row_tile rows of one segment; its warps take row_unroll rows each
-// (whole couples), and the lanes of a warp divide K:
+// A tile is row_tile rows of one segment; its teams of lanes (a warp, or part
+// of one) take row_unroll rows each (whole couples), and the lanes divide K:
 //
 //            lane 0    lane 1          lane 31   lane 0
 //   row 0  |16 bytes |16 bytes | ... |16 bytes |16 bytes | ...
@@ -69,6 +69,15 @@ private:
   SmallVector<Value> addPart(ArrayRef<WeightRow> rows, Value at, int64_t count,
                              int64_t from, int64_t to, ValueRange sums);
   StagedBlocks stagedBlocks(RowSegment &segment);
+  /// This thread's team of the current segment, and its lane there (i32).
+  Value team() {
+    int64_t lanes = steps(*current).lanes;
+    return lanes == warpThreads ? f.warp() : f.divide(f.thread(), lanes);
+  }
+  Value teamLane() {
+    int64_t lanes = steps(*current).lanes;
+    return lanes == warpThreads ? f.lane() : f.modulo(f.lane(), lanes);
+  }
   MatvecSteps steps(RowSegment &segment) {
     return MatvecSteps(segment.op, schedule, activations.columns);
   }
@@ -99,8 +108,7 @@ StagedBlocks MatvecEmitter::stagedBlocks(RowSegment &segment) {
       decoders.push_back(isInRun ? kernel::DecoderOp()
                                  : segment.decoder(member));
     }
-  return StagedBlocks(f, decoders, activations.columns,
-                      steps.laneElements * warpThreads);
+  return StagedBlocks(f, decoders, activations.columns, steps);
 }
 
 SmallVector<WeightRow> MatvecEmitter::rows(RowSegment &segment,
@@ -126,8 +134,8 @@ SmallVector<WeightRow> MatvecEmitter::rows(RowSegment &segment,
   return result;
 }
 
-/// Copies the rows of the block's warps, the first of which has `firstCouple`;
-/// `rows` are this warp's.
+/// Copies the rows of the block's teams, the first of which has `firstCouple`;
+/// `rows` are this team's.
 void MatvecEmitter::copyRuns(RowRuns &runs, RowSegment &segment,
                              Value firstCouple,
                              MutableArrayRef<WeightRow> rows) {
@@ -175,7 +183,7 @@ SmallVector<Value> MatvecEmitter::addPart(ArrayRef<WeightRow> rows, Value at,
   SmallVector<Value> next(sums);
   std::vector<WeightElements> weights;
   for (const WeightRow &row : rows)
-    weights.emplace_back(f, row, at, count);
+    weights.emplace_back(f, row, teamLane(), at, count);
   int64_t piece = std::min<int64_t>(count, 16);
   for (int64_t first = from; first < to; first += piece) {
     SmallVector<SmallVector<Value>> w;
@@ -195,9 +203,10 @@ SmallVector<Value> MatvecEmitter::addPart(ArrayRef<WeightRow> rows, Value at,
 
 SmallVector<Value> MatvecEmitter::addAll(ArrayRef<WeightRow> rows,
                                          ValueRange sums) {
-  int64_t each = steps(*current).laneElements;
-  return f.loop(f.mul(f.lane(), each), f.i32(int32_t(activations.columns)),
-                each * warpThreads, sums, [&](Value at, ValueRange carried) {
+  MatvecSteps sizes = steps(*current);
+  int64_t each = sizes.laneElements;
+  return f.loop(f.mul(teamLane(), each), f.i32(int32_t(activations.columns)),
+                sizes.stepElements(), sums, [&](Value at, ValueRange carried) {
                   return addProducts(rows, at, each, carried);
                 });
 }
@@ -213,8 +222,8 @@ SmallVector<Value> MatvecEmitter::addAllStaged(MutableArrayRef<WeightRow> rows,
     SmallVector<Value> addresses;
     for (const WeightRow &row : rows)
       addresses.push_back(row.address);
-    Value ofWarps = f.at(stagedMemory, sizes.runs.bytes());
-    blocks.begin(f.element(ofWarps, f.warp(), blocks.bytes()), addresses);
+    Value ofTeams = f.at(stagedMemory, sizes.runs.bytes());
+    blocks.begin(f.element(ofTeams, team(), blocks.bytes()), addresses);
   }
   Value steps = f.i32(int32_t(blocks.steps()));
   return f.loop(f.i32(0), steps, 1, sums, [&](Value step, ValueRange carried) {
@@ -224,13 +233,13 @@ SmallVector<Value> MatvecEmitter::addAllStaged(MutableArrayRef<WeightRow> rows,
       if (row.copied)
         row.staged = f.element(
             row.copied, step,
-            rowBytes(*llama::elementType(row.stored), each * warpThreads));
+            rowBytes(*llama::elementType(row.stored), sizes.stepElements()));
       else if (row.decoder)
         row.staged = blocks.row(int64_t(index), step);
     }
-    Value at = f.mul(f.add(f.mul(step, warpThreads), f.lane()), each);
+    Value at = f.mul(f.add(f.mul(step, sizes.lanes), teamLane()), each);
     SmallVector<Value> next;
-    if (activations.columns % (each * warpThreads) == 0) {
+    if (activations.columns % sizes.stepElements() == 0) {
       next = addProducts(rows, at, each, carried);
     } else {
       Value inside = f.less(at, f.i32(int32_t(activations.columns)));
@@ -256,7 +265,7 @@ SmallVector<Value> MatvecEmitter::dots(MutableArrayRef<WeightRow> rows) {
       llvm::any_of(rows, [](const WeightRow &row) { return row.decoder; });
   sums = isStaged ? addAllStaged(rows, sums) : addAll(rows, sums);
   for (Value &sum : sums)
-    sum = f.sumOverLanes(sum);
+    sum = f.sumOverLanes(sum, steps(*current).lanes);
   if (activations.hasStatistic()) {
     Value scale = activations.scale(sums.pop_back_val());
     for (Value &sum : sums)
@@ -276,7 +285,7 @@ static Value pick(KernelFunction &f, ArrayRef<Value> values, Value index) {
   return chosen;
 }
 
-/// Ends the couples that a warp has from `from` on, whose dot products `sums`
+/// Ends the couples that a team has from `from` on, whose dot products `sums`
 /// are: its lane i the i-th, if it is before `end`. Of an argmax segment
 /// returns the better of `best` and the lane's output.
 SmallVector<Value> MatvecEmitter::finish(RowSegment &segment, Value from,
@@ -288,11 +297,11 @@ SmallVector<Value> MatvecEmitter::finish(RowSegment &segment, Value from,
     SmallVector<Value> ofMember;
     for (int64_t i = 0; i < each; ++i)
       ofMember.push_back(sums[i * segment.members + member]);
-    y.push_back(pick(f, ofMember, f.lane()));
+    y.push_back(pick(f, ofMember, teamLane()));
   }
-  Value couple = f.add(from, f.lane());
+  Value couple = f.add(from, teamLane());
   Value mine = arith::AndIOp::create(
-      f.b, f.less(f.lane(), f.i32(int32_t(each))), f.less(couple, end));
+      f.b, f.less(teamLane(), f.i32(int32_t(each))), f.less(couple, end));
   if (best.empty()) {
     f.when(mine, [&] { segment.epilogue(token, couple, y); });
     return {};
@@ -307,7 +316,7 @@ SmallVector<Value> MatvecEmitter::finish(RowSegment &segment, Value from,
   return {next.value, next.index};
 }
 
-/// Couples of the tile, dealt out to warps. Those that copy for each other take
+/// Couples of the tile, dealt out to teams. Those that copy for each other take
 /// every turn together; past the end of the tile some have nothing to add.
 /// `partial` takes the best output of an argmax segment's tile.
 void MatvecEmitter::emitTile(RowSegment &segment, Value rowTile,
@@ -317,23 +326,23 @@ void MatvecEmitter::emitTile(RowSegment &segment, Value rowTile,
   int64_t inTile = kernel::tileCouples(segment.op, schedule);
   Value first = f.mul(rowTile, inTile);
   Value end = f.minimum(f.add(first, inTile), f.i32(int32_t(segment.couples)));
-  Value ofWarp = f.mul(f.warp(), sizes.couples);
-  bool together = !sizes.runs.empty();
+  Value ofTeam = f.mul(team(), sizes.couples);
+  bool together = sizes.takeTurnsTogether(), copies = !sizes.runs.empty();
   RowRuns runs(f, sizes.runs);
   SmallVector<Value> best;
   if (segment.op.getDestination() == Destination::argmax) {
     Candidate none = noCandidate(f);
     best = {none.value, none.index};
   }
-  best = f.loop(together ? first : f.add(first, ofWarp), end,
-                sizes.couples * f.warps(), best,
+  best = f.loop(together ? first : f.add(first, ofTeam), end,
+                sizes.couples * sizes.teams, best,
                 [&](Value turn, ValueRange carried) {
-                  Value from = together ? f.add(turn, ofWarp) : turn;
+                  Value from = together ? f.add(turn, ofTeam) : turn;
                   SmallVector<WeightRow> weights = rows(segment, from);
-                  if (together)
+                  if (copies)
                     copyRuns(runs, segment, turn, weights);
                   SmallVector<Value> sums = dots(weights);
-                  if (together)
+                  if (copies)
                     runs.release();
                   return finish(segment, from, end, sums, carried);
                 });
@@ -351,13 +360,13 @@ void MatvecEmitter::emitTile(RowSegment &segment, Value rowTile,
 void MatvecEmitter::emit() {
   token = f.i32(0);
   int64_t staged = 0;
-  bool ofBlock = false, ofWarps = false; // who copies
+  bool ofBlock = false, ofTeams = false; // who copies
   bool decodesAtOnce = true;             // each lane its whole block
   for (RowSegment &segment : segments) {
     int64_t runs = steps(segment).runs.bytes();
-    int64_t blocks = f.warps() * stagedBlocks(segment).bytes();
+    int64_t blocks = steps(segment).teams * stagedBlocks(segment).bytes();
     ofBlock |= runs > 0;
-    ofWarps |= blocks > 0;
+    ofTeams |= blocks > 0;
     decodesAtOnce &= steps(segment).laneElements <= partElements;
     staged = std::max(staged, runs + blocks);
   }
@@ -368,8 +377,8 @@ void MatvecEmitter::emit() {
     f.askForBlocks(4);
   Value tiles = f.i32(int32_t(kernel::rowTiles(op)));
   f.forTiles(tiles, [&](Value tile) {
-    if (ofBlock && ofWarps)
-      f.barrier(); // warps may still read what they copied of another segment
+    if (ofBlock && ofTeams)
+      f.barrier(); // teams may still read what they copied of another segment
     int64_t before = 0;
     for (RowSegment &segment : segments) {
       int64_t count = kernel::rowTiles(segment.op, schedule);

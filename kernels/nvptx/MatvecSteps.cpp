@@ -29,14 +29,13 @@ int64_t gpu::RunShape::bytes() const {
   return rows * std::accumulate(rowBytes.begin(), rowBytes.end(), int64_t(0));
 }
 
-/// The runs of a warp that takes `couples` of `segment` at a time; none where
-/// its rows do not follow those of the warp before.
+/// The runs of teams that take `ofBlock` couples of `segment` at a time; none
+/// where a team's rows do not follow those of the team before.
 static gpu::RunShape findRuns(kernel::SegmentOp segment,
-                              kernel::ScheduleAttr schedule, int64_t couples,
+                              kernel::ScheduleAttr schedule, int64_t ofBlock,
                               int64_t columns) {
   Couple couple = segment.getCouple();
   int64_t members = kernel::rowsPerCouple(segment);
-  int64_t ofBlock = couples * (schedule.getThreads() / gpu::warpThreads);
   bool halves = couple == Couple::half;
   if (kernel::tileCouples(segment, schedule) % ofBlock != 0 ||
       (halves && int64_t(*segment.getHeadDim()) / 2 % ofBlock != 0))
@@ -61,7 +60,7 @@ gpu::MatvecSteps::MatvecSteps(kernel::SegmentOp segment,
                               kernel::ScheduleAttr schedule, int64_t columns)
     : couples(std::max<int64_t>(1, schedule.getRowUnroll() /
                                        kernel::rowsPerCouple(segment))),
-      laneElements(1) {
+      laneElements(1), lanes(warpThreads) {
   for (Value weight : segment.getWeights()) {
     Type stored = cast<RankedTensorType>(weight.getType()).getElementType();
     ElementType type = *llama::elementType(stored);
@@ -73,5 +72,19 @@ gpu::MatvecSteps::MatvecSteps(kernel::SegmentOp segment,
   // The widest that leaves every row aligned to its loads.
   while (columns % laneElements)
     laneElements /= 2;
-  runs = findRuns(segment, schedule, couples, columns);
+  // Smaller teams where lanes would have nothing to do, as long as a tile has
+  // rows for all of them, and each couple has a lane to finish it.
+  int64_t inTile = kernel::tileCouples(segment, schedule);
+  auto hasRows = [&](int64_t size) {
+    return size >= couples &&
+           inTile % (couples * (schedule.getThreads() / size)) == 0;
+  };
+  while (lanes / 2 * laneElements >= columns && hasRows(lanes / 2))
+    lanes /= 2;
+  teams = schedule.getThreads() / lanes;
+  runs = findRuns(segment, schedule, couples * teams, columns);
+}
+
+bool gpu::MatvecSteps::takeTurnsTogether() const {
+  return lanes < warpThreads || !runs.empty();
 }

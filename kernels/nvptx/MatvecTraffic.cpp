@@ -1,6 +1,6 @@
 //===- MatvecTraffic.cpp - What a matvec asks memory for ------------------===//
 //
-// Matvec.cpp's tile: a warp takes row_unroll rows at a time, each of its lanes
+// Matvec.cpp's tile: a team takes row_unroll rows at a time, each of its lanes
 // its part of them and the activations and column values that go with it.
 //
 //===----------------------------------------------------------------------===//
@@ -23,18 +23,18 @@ static RankedTensorType tensorType(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-/// Times that a warp takes row_unroll rows of `segment`: that all warps of a
-/// block do together, where they copy for each other.
-static int64_t warpPasses(kernel::SegmentOp segment,
+/// Times that a team takes row_unroll rows of `segment`: that all teams of a
+/// block do together, where they must.
+static int64_t teamPasses(kernel::SegmentOp segment,
                           kernel::ScheduleAttr schedule,
                           const MatvecSteps &steps) {
-  int64_t warps = steps.runs.empty() ? 1 : schedule.getThreads() / warpThreads;
-  int64_t couples = steps.couples * warps;
+  int64_t together = steps.takeTurnsTogether() ? steps.teams : 1;
+  int64_t couples = steps.couples * together;
   int64_t inTile = kernel::tileCouples(segment, schedule);
   int64_t whole = segment.getCouples() / inTile;
   int64_t left = segment.getCouples() % inTile;
-  return warps * (whole * llvm::divideCeil(inTile, couples) +
-                  llvm::divideCeil(left, couples));
+  return together * (whole * llvm::divideCeil(inTile, couples) +
+                     llvm::divideCeil(left, couples));
 }
 
 void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
@@ -44,7 +44,7 @@ void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
   for (kernel::SegmentOp segment : kernel::getSegments(op)) {
     int64_t members = kernel::rowsPerCouple(segment);
     MatvecSteps steps(segment, schedule, columns);
-    int64_t passes = warpPasses(segment, schedule, steps);
+    int64_t passes = teamPasses(segment, schedule, steps);
     for (auto [member, weight] : llvm::enumerate(segment.getWeights())) {
       int64_t row =
           storedRowBytes(tensorType(weight).getElementType(), columns);
@@ -63,13 +63,13 @@ void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
       count.load(column, passes * bytes, bytes);
     }
     // Lanes that K is too short for load nothing.
-    int64_t lanes = std::min(warpThreads, columns / steps.laneElements);
+    int64_t lanes = std::min(steps.lanes, columns / steps.laneElements);
     if (prologue.getRows())
       count.load(prologue.getRows(), passes * 4 * lanes, 4);
     // Of an argmax every lane has an output, most of them to be dropped.
     bool argmax = segment.getDestination() == kernel::Destination::argmax;
     countEpilogueLoads(count, segment,
-                       argmax ? passes * warpThreads : segment.getCouples(), 1);
+                       argmax ? passes * steps.lanes : segment.getCouples(), 1);
     countEpilogueStores(count, segment, 1);
     if (argmax)
       count.store(kernel::rowTiles(segment, schedule) * 8);

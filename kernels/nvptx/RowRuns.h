@@ -14,7 +14,7 @@
 
 namespace quipu::gpu {
 
-/// The runs of one block's warps in shared memory. All threads call what emits
+/// The runs of one block's teams in shared memory. All threads call what emits
 /// code.
 class RowRuns {
 public:

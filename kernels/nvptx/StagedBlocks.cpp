@@ -34,8 +34,9 @@ static int64_t commonWidth(int64_t left, int64_t right) {
 
 StagedBlocks::StagedBlocks(KernelFunction &f,
                            ArrayRef<kernel::DecoderOp> decoders,
-                           int64_t columns, int64_t stepElements)
-    : f(f), columns(columns), stepElements(stepElements) {
+                           int64_t columns, const MatvecSteps &team)
+    : f(f), columns(columns), stepElements(team.stepElements()),
+      lanes(team.lanes), teams(team.teams) {
   for (kernel::DecoderOp decoder : decoders) {
     Row &row = rows.emplace_back();
     if (!decoder)
@@ -59,13 +60,13 @@ int64_t StagedBlocks::steps() const {
   return llvm::divideCeil(columns, stepElements);
 }
 
-/// Most shared memory of a block for two slots of all its warps; where two take
+/// Most shared memory of a block for two slots of all its teams; where two take
 /// more there is one. Every GPU has it; whether more pays on those that have
 /// more was not measured.
 static constexpr int64_t mostStagedBytes = 96 * 1024;
 
 int64_t StagedBlocks::slots() const {
-  return steps() > 1 && 2 * slotBytes * f.warps() <= mostStagedBytes ? 2 : 1;
+  return steps() > 1 && 2 * slotBytes * teams <= mostStagedBytes ? 2 : 1;
 }
 
 Value StagedBlocks::slot(Value step) {
@@ -90,8 +91,8 @@ void StagedBlocks::ask(Value step) {
 void StagedBlocks::askRow(const Row &row, Value address, Value step) {
   int64_t most = row.stepBytes, ofRow = rowBytes(row);
   bool isRagged = ofRow % most != 0;
-  int64_t together = row.width * warpThreads;
-  Value inStep = f.mul(f.lane(), row.width);
+  int64_t together = row.width * lanes;
+  Value inStep = f.mul(f.modulo(f.thread(), lanes), row.width);
   Value from = f.element(address, step, row.stepBytes);
   Value to = f.at(slot(step), row.offset);
   Value left; // bytes of the row from this step on

@@ -1,8 +1,9 @@
 //===- StagedBlocks.h - Quantized rows through shared memory ----*- C++ -*-===//
 //
 // Blocks have sizes such as 18 or 210 bytes, so lanes that read their blocks
-// straight from memory would ask for each sector many times. A warp copies the
-// bytes of its rows as they lie there, and decodes from shared memory.
+// straight from memory would ask for each sector many times. A team of lanes
+// (MatvecSteps.h) copies the bytes of its rows as they lie there, and decodes
+// from shared memory.
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,30 +11,31 @@
 #define QUIPU_KERNELS_NVPTX_STAGEDBLOCKS_H
 
 #include "kernels/nvptx/KernelFunction.h"
+#include "kernels/nvptx/MatvecSteps.h"
 
 namespace quipu::gpu {
 
-/// The blocks of some rows of one warp, a step of K at a time. While a step is
+/// The blocks of some rows of one team, a step of K at a time. While a step is
 /// decoded the next is on its way, where shared memory has room for both.
 class StagedBlocks {
 public:
-  /// `decoders`: one a row; null for rows that are not staged. A step is
-  /// `stepElements` of K, whole blocks of every row.
+  /// `decoders`: one a row; null for rows that are not staged. A step is whole
+  /// blocks of every row.
   StagedBlocks(KernelFunction &f, llvm::ArrayRef<kernel::DecoderOp> decoders,
-               int64_t columns, int64_t stepElements);
+               int64_t columns, const MatvecSteps &team);
 
-  /// Shared memory that the warp needs; 0 where no row is staged.
+  /// Shared memory that the team needs; 0 where no row is staged.
   int64_t bytes() const { return slots() * slotBytes; }
   int64_t steps() const;
 
-  /// Uses `memory` of the warp, at the current point of insertion; `addresses`
+  /// Uses `memory` of the team, at the current point of insertion; `addresses`
   /// of all rows, one each.
   void begin(mlir::Value memory, llvm::ArrayRef<mlir::Value> addresses);
-  /// Waits for the blocks of `step` (i32), which all lanes do together.
+  /// Waits for the blocks of `step` (i32), which all of the warp does together.
   void await(mlir::Value step);
   /// Address of row `row`'s first block in `step`.
   mlir::Value row(int64_t row, mlir::Value step);
-  /// The blocks of the step have been read, by all lanes.
+  /// The blocks of the step have been read, by all of the warp.
   void release();
 
 private:
@@ -51,7 +53,7 @@ private:
   void askRow(const Row &row, mlir::Value address, mlir::Value step);
 
   KernelFunction &f;
-  int64_t columns, stepElements;
+  int64_t columns, stepElements, lanes, teams;
   int64_t slotBytes = 0;
   llvm::SmallVector<Row> rows;
   mlir::Value memory;

@@ -16,14 +16,14 @@ using namespace quipu;
 using namespace quipu::gpu;
 
 WeightElements::WeightElements(KernelFunction &f, const WeightRow &row,
-                               Value at, int64_t count)
+                               Value lane, Value at, int64_t count)
     : f(f), row(row) {
   if (!row.decoder) {
     from = f.element(row.address, at, row.stored.getIntOrFloatBitWidth() / 8);
     return;
   }
   int64_t each = count / blockElements(*llama::elementType(row.stored));
-  Value index = f.mul(f.lane(), each);
+  Value index = f.mul(lane, each);
   for (int64_t i = 0; i < each; ++i)
     blocks.emplace_back(f, row.decoder, row.staged, f.add(index, i));
 }

@@ -14,7 +14,7 @@
 
 namespace quipu::gpu {
 
-/// A row of a weight that a warp works on.
+/// A row of a weight that a team works on.
 struct WeightRow {
   mlir::Value index; // in the weight
   mlir::Value address;
@@ -24,11 +24,12 @@ struct WeightRow {
   mlir::Value staged;        // its blocks of the step, where it has a decoder
 };
 
-/// Elements [at, at + count) of a row, in pieces.
+/// Elements [at, at + count) of a row, in pieces: of a quantized one the blocks
+/// of lane `lane` (i32) of the team.
 class WeightElements {
 public:
-  WeightElements(KernelFunction &f, const WeightRow &row, mlir::Value at,
-                 int64_t count);
+  WeightElements(KernelFunction &f, const WeightRow &row, mlir::Value lane,
+                 mlir::Value at, int64_t count);
 
   /// Elements [at + first, at + first + count), as f32; for a quantized row in
   /// one block.

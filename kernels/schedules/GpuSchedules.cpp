@@ -228,8 +228,14 @@ static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens,
     // lane that has a block of 256 elements of a row has 2: of more rows a warp
     // would hold more in shared memory than a block has for 4 warps.
     int64_t rows = totalRows(skeleton) >= 16384 ? 64 : 16;
-    int64_t unroll = largestBlock(skeleton) > 32 ? 2 : 4;
-    return {.rowTile = rows, .vector = 8, .rowUnroll = unroll, .threads = 128};
+    bool longBlocks = largestBlock(skeleton) > 32;
+    // Half a warp or less has blocks of such a row: it takes more rows at once.
+    bool shares = longBlocks && weightTypes(skeleton).front().getDimSize(1) <=
+                                    16 * largestBlock(skeleton);
+    return {.rowTile = rows,
+            .vector = 8,
+            .rowUnroll = longBlocks ? 2 : 4,
+            .threads = shares ? 64 : 128};
   }
   if (isa<kernel::MatmulOp>(skeleton))
     return chooseMatmul(skeleton, maxTokens, limits);

@@ -138,6 +138,14 @@ TEST(GpuCounters, MatvecReadsSectorsOfTwoWeightsOnce) {
   EXPECT_EQ(weights.bytes, 64 * (360 + 612));
 }
 
+// Half of a warp has blocks of a row of 4096: the other half has another row.
+TEST(GpuCounters, MatvecLeavesNoLaneWithoutABlock) {
+  Product wide = {"matvec", "!llama.q4_k", 32, 8192, 1};
+  Product narrow = {"matvec", "!llama.q4_k", 64, 4096, 1};
+  EXPECT_LE(double(count(narrow).instructions()),
+            1.2 * double(count(wide).instructions()));
+}
+
 // Rows past the last are read as copies of it: again, but in whole sectors.
 TEST(GpuCounters, MatvecWastesNoSectorOnRowsLeftOver) {
   for (const char *type : floatTypes) {

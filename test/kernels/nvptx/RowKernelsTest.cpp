@@ -70,7 +70,19 @@ TEST(GpuRowKernels, MatvecCopiesRowsOfTwoWeightsTogether) {
   }
 }
 
-// Two rows to a warp, of which a block has no room for a second step.
+// Two, four and eight rows side by side in a warp, not all lanes of which have
+// a block; the last ones may be fewer.
+TEST(GpuRowKernels, MatvecSharesWarpsBetweenRowsOfFewBlocks) {
+  for (int64_t n : {1, 6, 16, 37}) {
+    for (int64_t k : {3072, 2048, 768})
+      EXPECT_LT(error({product("matvec", "!llama.q4_k", n, k, 1)}), 1e-5)
+          << n << "x" << k;
+    EXPECT_LT(error({gatedQuantized("matvec", "q4_k", "q6_k", n, 4096)}), 1e-5)
+        << n;
+  }
+}
+
+// Two rows to a team, of which a block has no room for a second step.
 TEST(GpuRowKernels, MatvecStagesWhatIsTooMuchForTwoSlots) {
   EXPECT_LT(error({gatedQuantized("matvec", "q6_k", "q6_k", 5, 16384)}), 1e-5);
 }

@@ -158,6 +158,16 @@ Value KernelFunction::largestOverLanes(Value value, int64_t lanes) {
   return value;
 }
 
+Value KernelFunction::pick(ValueRange values, Value index) {
+  Value chosen = values[0];
+  for (auto [i, value] : llvm::drop_begin(llvm::enumerate(values))) {
+    Value is = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, index,
+                                     i32(int32_t(i)));
+    chosen = arith::SelectOp::create(b, is, value, chosen);
+  }
+  return chosen;
+}
+
 Value KernelFunction::sumOverBlock(Value value) {
   value = sumOverLanes(value);
   if (warps() == 1)

@@ -82,6 +82,9 @@ public:
   /// in every one of them; the same order of additions on every lane.
   Value sumOverLanes(Value value, int64_t lanes = warpThreads);
   Value largestOverLanes(Value value, int64_t lanes = warpThreads);
+  /// values[index] for an i32 that differs between lanes; where it is none of
+  /// them, the first.
+  Value pick(mlir::ValueRange values, Value index);
   /// The sum over the block, in every thread. Uses shared memory and barriers:
   /// all threads call it.
   Value sumOverBlock(Value value);

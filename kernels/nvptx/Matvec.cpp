@@ -124,7 +124,8 @@ SmallVector<WeightRow> MatvecEmitter::rows(RowSegment &segment,
       int64_t bytes = rowBytes(*llama::elementType(type.getElementType()),
                                activations.columns);
       Value index = segment.row(member, couple);
-      result.push_back({index,
+      result.push_back({weight,
+                        index,
                         f.element(f.pointer(weight), index, bytes),
                         type.getElementType(),
                         segment.decoder(member),
@@ -219,11 +220,8 @@ SmallVector<Value> MatvecEmitter::addAllStaged(MutableArrayRef<WeightRow> rows,
   int64_t each = sizes.laneElements;
   StagedBlocks blocks = stagedBlocks(*current);
   if (blocks.bytes()) {
-    SmallVector<Value> addresses;
-    for (const WeightRow &row : rows)
-      addresses.push_back(row.address);
     Value ofTeams = f.at(stagedMemory, sizes.runs.bytes());
-    blocks.begin(f.element(ofTeams, team(), blocks.bytes()), addresses);
+    blocks.begin(f.element(ofTeams, team(), blocks.bytes()), rows);
   }
   Value steps = f.i32(int32_t(blocks.steps()));
   return f.loop(f.i32(0), steps, 1, sums, [&](Value step, ValueRange carried) {
@@ -274,17 +272,6 @@ SmallVector<Value> MatvecEmitter::dots(MutableArrayRef<WeightRow> rows) {
   return sums;
 }
 
-/// values[index] for an i32 that differs between lanes.
-static Value pick(KernelFunction &f, ArrayRef<Value> values, Value index) {
-  Value chosen = values[0];
-  for (size_t i = 1; i < values.size(); ++i) {
-    Value is = arith::CmpIOp::create(f.b, arith::CmpIPredicate::eq, index,
-                                     f.i32(int32_t(i)));
-    chosen = arith::SelectOp::create(f.b, is, values[i], chosen);
-  }
-  return chosen;
-}
-
 /// Ends the couples that a team has from `from` on, whose dot products `sums`
 /// are: its lane i the i-th, if it is before `end`. Of an argmax segment
 /// returns the better of `best` and the lane's output.
@@ -297,7 +284,7 @@ SmallVector<Value> MatvecEmitter::finish(RowSegment &segment, Value from,
     SmallVector<Value> ofMember;
     for (int64_t i = 0; i < each; ++i)
       ofMember.push_back(sums[i * segment.members + member]);
-    y.push_back(pick(f, ofMember, teamLane()));
+    y.push_back(f.pick(ofMember, teamLane()));
   }
   Value couple = f.add(from, teamLane());
   Value mine = arith::AndIOp::create(

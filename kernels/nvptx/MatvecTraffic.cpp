@@ -9,6 +9,7 @@
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/KernelFunction.h"
 #include "kernels/nvptx/MatvecSteps.h"
+#include "kernels/nvptx/TileWindows.h"
 #include "kernels/nvptx/TrafficCount.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -37,6 +38,14 @@ static int64_t teamPasses(kernel::SegmentOp segment,
                      llvm::divideCeil(left, couples));
 }
 
+/// Of `read` rows of a tensor of `rows`, which are all of them and then the
+/// last one again.
+static int64_t windowBytes(const RowWindows &windows, int64_t rows,
+                           int64_t read) {
+  return windows.copiedBytes(rows) +
+         (read - rows) * windows.copiedBytes(rows - 1, rows);
+}
+
 void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
   kernel::ScheduleAttr schedule = kernel::getSchedule(op);
   kernel::PrologueOp prologue = kernel::getPrologue(op);
@@ -46,13 +55,19 @@ void gpu::countMatvec(TrafficCount &count, kernel::MatvecOp op) {
     MatvecSteps steps(segment, schedule, columns);
     int64_t passes = teamPasses(segment, schedule, steps);
     for (auto [member, weight] : llvm::enumerate(segment.getWeights())) {
-      int64_t row =
-          storedRowBytes(tensorType(weight).getElementType(), columns);
+      ElementType type =
+          *llama::elementType(tensorType(weight).getElementType());
+      int64_t row = rowBytes(type, columns);
       int64_t rows =
           steps.couples * members / int64_t(segment.getWeights().size());
       int64_t unique = tensorType(weight).getDimSize(0) * row;
-      bool isInRun = steps.runs.holds(int64_t(member));
-      count.load(weight, isInRun ? unique : passes * rows * row, unique);
+      int64_t issued = passes * rows * row;
+      if (steps.runs.holds(int64_t(member)))
+        issued = unique;
+      else if (isQuantized(type))
+        issued = windowBytes({type, columns, steps.stepElements()},
+                             tensorType(weight).getDimSize(0), passes * rows);
+      count.load(weight, issued, unique);
     }
     int64_t source = storedRowBytes(
         tensorType(prologue.getSource()).getElementType(), columns);

@@ -76,7 +76,7 @@ void RowwiseEmitter::decodeRow(Value token) {
   }
   WindowCopy copy(f, rows, activations->rowIndex(token), f.i32(0));
   f.barrier(); // the row before this one has been read
-  copy.start(activations->source(), sectors, f.thread(), f.threads);
+  copy.start(activations->source(), sectors, f.thread(), f.threads, 16);
   commitCopies(f);
   awaitCopies(f, 0);
   f.barrier();
@@ -84,7 +84,7 @@ void RowwiseEmitter::decodeRow(Value token) {
   f.loop(f.thread(), f.i32(int32_t(activations->columns / elements)), f.threads,
          [&](Value index) {
            Value to = f.element(decoded, index, elements * 4);
-           BlockDecoder block(f, decoder, stored, index, WindowCopy::wordBytes);
+           BlockDecoder block(f, decoder, stored, index);
            for (auto [i, element] :
                 llvm::enumerate(block.elements(0, elements)))
              f.store(element, f.at(to, int64_t(i) * 4), 4);

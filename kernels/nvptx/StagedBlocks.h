@@ -12,6 +12,10 @@
 
 #include "kernels/nvptx/KernelFunction.h"
 #include "kernels/nvptx/MatvecSteps.h"
+#include "kernels/nvptx/TileWindows.h"
+#include "kernels/nvptx/WeightElements.h"
+
+#include <optional>
 
 namespace quipu::gpu {
 
@@ -28,9 +32,9 @@ public:
   int64_t bytes() const { return slots() * slotBytes; }
   int64_t steps() const;
 
-  /// Uses `memory` of the team, at the current point of insertion; `addresses`
-  /// of all rows, one each.
-  void begin(mlir::Value memory, llvm::ArrayRef<mlir::Value> addresses);
+  /// Uses `memory` of the team, at the current point of insertion, for
+  /// `weights`: one a row.
+  void begin(mlir::Value memory, llvm::ArrayRef<WeightRow> weights);
   /// Waits for the blocks of `step` (i32), which all of the warp does together.
   void await(mlir::Value step);
   /// Address of row `row`'s first block in `step`.
@@ -40,24 +44,20 @@ public:
 
 private:
   struct Row {
-    int64_t blockElements = 0, blockBytes = 0; // 0: not staged
-    int64_t offset = 0;                        // in a slot
-    int64_t stepBytes = 0;
-    int64_t width = 0; // of a copy
+    std::optional<RowWindows> windows; // none: not staged
+    int64_t offset = 0;                // in a slot
   };
 
-  int64_t rowBytes(const Row &row) const;
   int64_t slots() const;
   mlir::Value slot(mlir::Value step);
   void ask(mlir::Value step);
-  void askRow(const Row &row, mlir::Value address, mlir::Value step);
 
   KernelFunction &f;
   int64_t columns, stepElements, lanes, teams;
   int64_t slotBytes = 0;
   llvm::SmallVector<Row> rows;
   mlir::Value memory;
-  llvm::SmallVector<mlir::Value> addresses;
+  llvm::SmallVector<WeightRow> weights;
 };
 
 } // namespace quipu::gpu

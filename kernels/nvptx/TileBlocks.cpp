@@ -30,6 +30,8 @@ using namespace quipu::gpu;
 /// Elements of K that a thread decodes together: a block, or an eighth of one
 /// of 256 elements.
 static constexpr int64_t unitElements = 32;
+/// What a lane copies at once, and what the places of rows are multiples of.
+static constexpr int64_t wordBytes = 4;
 
 TileWindows gpu::tileWindows(kernel::SegmentOp segment,
                              kernel::ScheduleAttr schedule, int64_t columns) {
@@ -103,7 +105,7 @@ void TileBlocks::ask(Value window) {
                           tiles.weightIndex(tile, member, couple), window)
                    .start(tile.segment.weight(member),
                           f.element(rows, inGroup, group.windows.pitch()),
-                          f.lane(), warpThreads);
+                          f.lane(), warpThreads, wordBytes);
              });
     }
   commitCopies(f);
@@ -161,7 +163,7 @@ void TileBlocks::decodeUnit(const Group &group, Value row, Value part,
   Value inTile = f.add(row, group.firstMember * windows.couples);
   auto decodeFrom = [&](int64_t first) {
     BlockDecoder block(f, tile.segment.decoder(group.firstMember), address,
-                       f.divide(inWindow, ofBlock), WindowCopy::wordBytes);
+                       f.divide(inWindow, ofBlock), wordBytes);
     constexpr int64_t runs = unitElements / runElements;
     for (int64_t run = 0; run < runs; ++run)
       store(inTile, f.add(f.mul(part, runs), run),

@@ -16,6 +16,7 @@ namespace quipu::gpu {
 
 /// A row of a weight that a team works on.
 struct WeightRow {
+  mlir::Value weight;
   mlir::Value index; // in the weight
   mlir::Value address;
   mlir::Type stored;

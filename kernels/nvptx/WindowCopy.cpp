@@ -1,8 +1,8 @@
 //===- WindowCopy.cpp - A window of a quantized row -----------------------===//
 //
-// Neighbouring threads copy neighbouring words by cp.async. A row that does not
-// begin with a sector has its window begin before it. Floor: the sectors that
-// hold the row.
+// Neighbouring threads copy neighbouring pieces by cp.async. A row that does
+// not begin with a sector has its window begin before it. Floor: the sectors
+// that hold the row.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,9 +24,10 @@ Value WindowCopy::before() {
   return f.modulo(f.add(ofRow, ofStep), sector);
 }
 
-void WindowCopy::start(Value tensor, Value target, Value lane, int64_t lanes) {
+void WindowCopy::start(Value tensor, Value target, Value lane, int64_t lanes,
+                       int64_t width) {
   constexpr int64_t sector = RowWindows::sectorBytes;
-  int64_t together = wordBytes * lanes;
+  int64_t together = width * lanes;
   int64_t tensorRows = cast<RankedTensorType>(tensor.getType()).getDimSize(0);
   int64_t tensorBytes = tensorRows * rows.rowBytes();
   Value before = this->before();
@@ -43,20 +44,20 @@ void WindowCopy::start(Value tensor, Value target, Value lane, int64_t lanes) {
   Value tensorEnd = f.add(rowEnd, f.mul(behind, rows.rowBytes()));
   bool isWhole = rows.areExact() && rows.columns % rows.stepElements == 0;
   for (int64_t first = 0; first < rows.bytes(); first += together) {
-    Value at = f.add(f.mul(lane, wordBytes), first);
+    Value at = f.add(f.mul(lane, width), first);
     Value inside; // null: all lanes are
     if (!isWhole)
       inside = f.less(f.mul(f.divide(at, sector), sector), stepEnd);
     else if (first + together > rows.bytes())
       inside = f.less(at, f.i32(int32_t(rows.bytes())));
-    Value bytes; // null: a word
+    Value bytes; // null: a whole piece
     if (tensorBytes % sector)
       inside = arith::AndIOp::create(f.b, inside, f.less(at, tensorEnd));
-    if (tensorBytes % wordBytes)
-      bytes = f.minimum(f.sub(tensorEnd, at), f.i32(wordBytes));
+    if (tensorBytes % width)
+      bytes = f.minimum(f.sub(tensorEnd, at), f.i32(int32_t(width)));
     auto copy = [&] {
       copyAsync(f, f.element(target, at, 1), f.element(source, at, 1), bytes,
-                wordBytes);
+                width);
     };
     if (inside)
       f.when(inside, copy);

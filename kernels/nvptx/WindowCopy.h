@@ -16,9 +16,6 @@ namespace quipu::gpu {
 /// Window `window` of row `row` of a tensor, both i32.
 class WindowCopy {
 public:
-  /// What a thread copies at once, and what targets are multiples of.
-  static constexpr int64_t wordBytes = 4;
-
   WindowCopy(KernelFunction &f, const RowWindows &rows, mlir::Value row,
              mlir::Value window)
       : f(f), rows(rows), row(row), window(window) {}
@@ -27,9 +24,10 @@ public:
   mlir::Value before();
   /// Starts copying the window of `tensor`, an argument of the kernel, to
   /// `target` in shared memory. `lanes` threads do it together, of which this
-  /// is `lane` (i32).
+  /// is `lane` (i32), `width` bytes at once (4, 8 or 16), of which `target` is
+  /// a multiple.
   void start(mlir::Value tensor, mlir::Value target, mlir::Value lane,
-             int64_t lanes);
+             int64_t lanes, int64_t width);
 
 private:
   KernelFunction &f;

@@ -138,6 +138,18 @@ TEST(GpuCounters, MatvecReadsSectorsOfTwoWeightsOnce) {
   EXPECT_EQ(weights.bytes, 64 * (360 + 612));
 }
 
+// A sector in which a step or a row ends is asked for twice.
+TEST(GpuCounters, MatvecWastesNoSectorOfLongQuantizedRows) {
+  const QuantizedRow rows[] = {{"q6_k", 11008, 9030}, {"q4_0", 11008, 6192}};
+  for (auto [type, k, rowBytes] : rows) {
+    Product each = {"matvec", std::string("!llama.") + type, 24, k, 1};
+    Traffic weights = count(each).weightLoads();
+    EXPECT_GE(weights.efficiency(), 0.999) << testing::PrintToString(each);
+    EXPECT_EQ(weights.uniqueBytes, each.n * rowBytes);
+    EXPECT_LE(weights.bytes, each.n * rowBytes * 103 / 100);
+  }
+}
+
 // Half of a warp has blocks of a row of 4096: the other half has another row.
 TEST(GpuCounters, MatvecLeavesNoLaneWithoutABlock) {
   Product wide = {"matvec", "!llama.q4_k", 32, 8192, 1};

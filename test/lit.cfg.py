@@ -50,6 +50,14 @@ if platform.system() == "Linux" and platform.machine() == "x86_64":
         flags = next((l for l in cpuinfo if l.startswith("flags")), ":")
     config.available_features.update(flags.split(":")[1].split())
 
+# `REQUIRES: ptxas-13` for what depends on the registers that it gives.
+if shutil.which("ptxas"):
+    version = subprocess.run(
+        ["ptxas", "--version"], capture_output=True, text=True
+    ).stdout
+    release = version.partition("release ")[2].partition(".")[0]
+    config.available_features.add(f"ptxas-{release}")
+
 # `REQUIRES: chroot` for runs with nothing else in reach: %chroot ROOT COMMAND.
 for chroot in ["chroot", "unshare -r chroot"]:
     if shutil.which(chroot.split()[0]) and not subprocess.run(

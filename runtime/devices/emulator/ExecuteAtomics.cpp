@@ -142,14 +142,14 @@ void update(Warp &warp, const Op &op, const Access &access) {
     }
     std::unique_lock lock = lockWord(warp, access.place, at);
     noteAtomic(warp, op, access.place, at, op.elementBytes, lane);
-    releaseTo(warp, table, access.place.address + at, isRelease);
+    releaseTo(warp, op, table, access.place.address + at, isRelease);
     uint64_t b = valueOf(warp, op.b, lane);
     uint64_t c = op.c.slot || op.c.offset ? valueOf(warp, op.c, lane) : 0;
     std::byte *word = access.base + at;
     uint64_t old = op.elementBytes == 8   ? exchange<uint64_t>(i, word, b, c)
                    : op.elementBytes == 4 ? exchange<uint32_t>(i, word, b, c)
                                           : exchange<uint16_t>(i, word, b, c);
-    acquireFrom(warp, table, access.place.address + at, isAcquire);
+    acquireFrom(warp, op, table, access.place.address + at, isAcquire);
     std::memcpy(warp.row<std::byte>(op.d) + lane * op.d.bytes, &old,
                 op.d.bytes);
   }

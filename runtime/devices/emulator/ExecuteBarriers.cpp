@@ -174,12 +174,8 @@ Flow runWarpBarrier(Warp &warp, const Op &op, uint32_t mask) {
   return Flow::next;
 }
 
-Flow runFence(Warp &warp, const Op &, uint32_t) {
-  learn(warp, warp.observed);
-  warp.observed.clear();
-  warp.released = everythingKnown(warp);
-  warp.hasFenced = true;
-  warp.fenceClock = warp.clock;
+Flow runFence(Warp &warp, const Op &op, uint32_t) {
+  fence(warp, op.instruction->scope);
   return Flow::next;
 }
 

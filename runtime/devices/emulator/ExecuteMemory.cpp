@@ -229,7 +229,7 @@ void finishStrongLoad(Warp &warp, const Op &op, const Access &access,
       std::memcpy(packed.bytes + lane * bytes, from, bytes);
     }
     if (op.instruction->semantics != ptx::Semantics::isVolatile)
-      acquireFrom(warp, table, access.place.address + access.offset[lane],
+      acquireFrom(warp, op, table, access.place.address + access.offset[lane],
                   isAcquire(*op.instruction));
     bad.bits[lane] =
         uint32_t(undefinedBytes(access.place, access.offset[lane], bytes));

@@ -91,7 +91,7 @@ void storeStrong(Warp &warp, const Op &op, const Access &access, unsigned bytes,
     noteAtomic(warp, op, access.place, access.offset[lane], bytes, lane);
     // What was released must be in the table before the value can be seen.
     if (op.instruction->semantics != ptx::Semantics::isVolatile)
-      releaseTo(warp, table, access.place.address + access.offset[lane],
+      releaseTo(warp, op, table, access.place.address + access.offset[lane],
                 isRelease);
     if (bytes == 4) {
       uint32_t value;

@@ -126,24 +126,30 @@ uint8_t sourceBytes(const Instruction &i, unsigned n) {
 }
 
 void noteSynchronization(Program &program, const Instruction &i) {
+  program.hasBlockScope |= !reachesGrid(i.scope);
+  bool isFence = false;
   switch (i.opcode) {
   case Opcode::barSync:
   case Opcode::barRed:
     program.hasPartialBarriers |=
         i.operandCount > 1 && i.operands[1].kind != ptx::OperandKind::none;
-    break;
+    return;
   case Opcode::barArrive:
   case Opcode::mbarrierInit:
     program.hasPartialBarriers = true;
-    break;
+    return;
   case Opcode::fence:
   case Opcode::membar:
-    program.hasBlockSync = true;
+    isFence = true;
     break;
   default:
-    program.hasBlockSync |= i.semantics >= ptx::Semantics::acquire &&
-                            i.semantics <= ptx::Semantics::sc;
+    break;
   }
+  if (!isFence && (i.semantics < ptx::Semantics::acquire ||
+                   i.semantics > ptx::Semantics::sc))
+    return;
+  (reachesGrid(i.scope) ? program.hasBlockSync : program.hasPartialBarriers) =
+      true;
 }
 
 } // namespace quipu::emulator

@@ -22,8 +22,13 @@ Taint taintOf(const ptx::Instruction &instruction);
 /// Bytes of an element of the row of source `n`, from 0.
 uint8_t sourceBytes(const ptx::Instruction &instruction, unsigned n);
 
-/// Sets Program::hasPartialBarriers and hasBlockSync where an instruction may
-/// order warps so.
+/// Whether a scope takes in threads of other blocks. A cluster is one block.
+inline bool reachesGrid(ptx::Scope scope) {
+  return scope != ptx::Scope::cta && scope != ptx::Scope::cluster;
+}
+
+/// Sets Program::hasPartialBarriers, hasBlockSync and hasBlockScope where an
+/// instruction may order warps so.
 void noteSynchronization(Program &program, const ptx::Instruction &instruction);
 
 } // namespace quipu::emulator

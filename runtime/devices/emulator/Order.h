@@ -1,10 +1,11 @@
 //===- Order.h - Which accesses are ordered ---------------------*- C++ -*-===//
 //
 // Happens-before, from bar.sync, bar.warp.sync, mbarriers, release and acquire,
-// and fences around relaxed accesses; not from shuffles or volatile polling. A
-// warp's clock advances at each of them. An event of warp v with clock c is
-// before what warp w does now if c < w.floor (a barrier of the block lies
-// between) or c < w.seen[v]; between lanes of one warp, if c < w.laneFloor.
+// and fences around relaxed accesses, each as far as its scope reaches; not from
+// shuffles or volatile polling. A warp's clock advances at each of them. An
+// event of warp v with clock c is before what warp w does now if c < w.floor (a
+// barrier of the block lies between) or c < w.seen[v]; between lanes of one
+// warp, if c < w.laneFloor.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,10 +60,14 @@ KnownClocks everythingKnown(Warp &warp);
 void learn(Warp &warp, const KnownClocks &clocks);
 
 /// What an access with release (or after a fence), and one with acquire (or
-/// before a fence), does for the order of warps. `address` is a place's own.
-void releaseTo(Warp &warp, SyncTable &table, uint64_t address, bool isRelease);
-void acquireFrom(Warp &warp, SyncTable &table, uint64_t address,
+/// before a fence), does for the order of warps, as far as the scope of `op`
+/// reaches. `address` is a place's own.
+void releaseTo(Warp &warp, const Op &op, SyncTable &table, uint64_t address,
+               bool isRelease);
+void acquireFrom(Warp &warp, const Op &op, SyncTable &table, uint64_t address,
                  bool isAcquire);
+/// What a fence does for the order of warps, as far as `scope` reaches.
+void fence(Warp &warp, ptx::Scope scope);
 
 } // namespace quipu::emulator
 

@@ -101,6 +101,8 @@ struct Program {
   /// Whether warps of a block (or blocks) may order themselves other than by
   /// barriers of the whole block (or not at all).
   bool hasPartialBarriers = false, hasBlockSync = false;
+  /// Whether a fence or access has a scope that ends with the block.
+  bool hasBlockScope = false;
 };
 
 /// `globals` are the device addresses of the module's variables, 0 of those

@@ -5,9 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "runtime/devices/emulator/InstructionTraits.h"
 #include "runtime/devices/emulator/Order.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace quipu::emulator {
 
@@ -36,23 +38,47 @@ void learn(Warp &warp, const KnownClocks &clocks) {
   });
 }
 
-void releaseTo(Warp &warp, SyncTable &table, uint64_t address, bool isRelease) {
+void releaseTo(Warp &warp, const Op &op, SyncTable &table, uint64_t address,
+               bool isRelease) {
+  if (!isRelease && !warp.hasFenced)
+    return;
+  KnownClocks all;
   if (isRelease)
-    table.release(address, everythingKnown(warp));
-  else if (warp.hasFenced)
-    table.release(address, warp.released);
+    all = everythingKnown(warp);
+  if (reachesGrid(op.instruction->scope))
+    table.release(address, isRelease ? all : warp.released.grid);
+  if (warp.block->launch->program->hasBlockScope)
+    table.releaseToBlock(address, warp.block->index,
+                         isRelease ? all : warp.released.block);
 }
 
-void acquireFrom(Warp &warp, SyncTable &table, uint64_t address,
+void acquireFrom(Warp &warp, const Op &op, SyncTable &table, uint64_t address,
                  bool isAcquire) {
-  KnownClocks clocks;
-  table.acquire(address, clocks);
+  ScopedClocks clocks = table.acquire(address, warp.block->index);
+  if (!reachesGrid(op.instruction->scope))
+    clocks.grid.clear();
   if (clocks.empty())
     return;
-  if (isAcquire)
-    learn(warp, clocks);
-  else
-    warp.observed.join(clocks);
+  if (!isAcquire)
+    return warp.observed.join(clocks);
+  learn(warp, clocks.grid);
+  learn(warp, clocks.block);
+}
+
+void fence(Warp &warp, ptx::Scope scope) {
+  learn(warp, warp.observed.block);
+  warp.observed.block.clear();
+  if (reachesGrid(scope)) {
+    learn(warp, warp.observed.grid);
+    warp.observed.grid.clear();
+  }
+  KnownClocks all = everythingKnown(warp);
+  if (warp.block->launch->program->hasBlockScope)
+    warp.released.block = all;
+  if (reachesGrid(scope))
+    warp.released.grid = std::move(all);
+  warp.hasFenced = true;
+  warp.fenceClock = warp.clock;
 }
 
 } // namespace quipu::emulator

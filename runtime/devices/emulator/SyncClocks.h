@@ -50,24 +50,54 @@ private:
   std::map<uint64_t, uint64_t> clocks;
 };
 
+/// Clocks by the scope of what releases or acquires them.
+struct ScopedClocks {
+  KnownClocks grid;  // of scope gpu or sys: for every block
+  KnownClocks block; // of any scope: for the releaser's own block
+
+  bool empty() const { return grid.empty() && block.empty(); }
+  void join(const ScopedClocks &other) {
+    grid.join(other.grid);
+    block.join(other.block);
+  }
+  void clear() {
+    grid.clear();
+    block.clear();
+  }
+};
+
 /// The clocks that words of memory carry. Used by several host threads.
 class SyncTable {
 public:
   void release(uint64_t address, const KnownClocks &clocks) {
     std::lock_guard lock(mutex);
-    words[address].join(clocks);
+    words[address].grid.join(clocks);
   }
-  void acquire(uint64_t address, KnownClocks &into) {
+  void releaseToBlock(uint64_t address, uint32_t block,
+                      const KnownClocks &clocks) {
     std::lock_guard lock(mutex);
-    auto found = words.find(address);
-    if (found != words.end())
-      into.join(found->second);
+    words[address].blocks[block].join(clocks);
+  }
+  /// What `block` may acquire from a word.
+  ScopedClocks acquire(uint64_t address, uint32_t block) {
+    std::lock_guard lock(mutex);
+    auto word = words.find(address);
+    if (word == words.end())
+      return {};
+    auto own = word->second.blocks.find(block);
+    return {word->second.grid,
+            own == word->second.blocks.end() ? KnownClocks() : own->second};
   }
   void clear() { words.clear(); }
 
 private:
+  struct Word {
+    KnownClocks grid;
+    std::map<uint32_t, KnownClocks> blocks; // what each released to itself
+  };
+
   std::mutex mutex;
-  std::map<uint64_t, KnownClocks> words;
+  std::map<uint64_t, Word> words;
 };
 
 /// Locks that make noting an atomic of global memory and doing it one step: the

@@ -97,8 +97,8 @@ struct Warp {
   uint64_t clock = 1, floor = 1, laneFloor = 1;
   std::vector<uint64_t> seen; // (warps): their events below are before ours
   KnownClocks known;          // of other blocks
-  KnownClocks released;       // what the last fence made ready to publish
-  KnownClocks observed;       // what a fence would make known
+  ScopedClocks released;      // what the last fences made ready to publish
+  ScopedClocks observed;      // what a fence would make known
   bool hasFenced = false;
   uint64_t fenceClock = 0; // just behind the last fence
   uint32_t racing = 0;     // lanes of the present load that race

@@ -55,13 +55,15 @@ Flow runMatrixMultiply(Warp &warp, const Op &op, uint32_t mask);
 // ExecuteFragments.cpp
 Flow runFragmentAddress(Warp &warp, const Op &op, uint32_t mask);
 
+// AsyncGroups.cpp
+Flow runAsyncCommit(Warp &warp, const Op &op, uint32_t mask);
+Flow runAsyncWait(Warp &warp, const Op &op, uint32_t mask);
+/// Completes the copies of `lanes` (and of those that have ended) but for the
+/// newest `left` groups of each.
+void finishCopies(Warp &warp, uint32_t lanes, size_t left);
+
 // ExecuteAsync.cpp
 Flow runAsyncCopy(Warp &warp, const Op &op, uint32_t mask);
-Flow runAsyncCommit(Warp &warp, const Op &op, uint32_t mask);
-/// Completes the copies of all but the newest `left` groups (and, for 0, of the
-/// open one).
-void finishCopies(Warp &warp, size_t left);
-Flow runAsyncWait(Warp &warp, const Op &op, uint32_t mask);
 Flow runMbarrier(Warp &warp, const Op &op, uint32_t mask);
 Flow runAsyncArrive(Warp &warp, const Op &op, uint32_t mask);
 Flow runMbarrierWait(Warp &warp, const Op &op, uint32_t mask);

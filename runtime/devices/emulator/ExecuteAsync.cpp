@@ -96,44 +96,6 @@ Flow runAsyncCopy(Warp &warp, const Op &op, uint32_t mask) {
   return Flow::next;
 }
 
-Flow runAsyncCommit(Warp &warp, const Op &, uint32_t) {
-  warp.groups.push_back(std::move(warp.open));
-  warp.open.clear();
-  return Flow::next;
-}
-
-namespace {
-
-void finishCopy(Warp &warp, const AsyncCopy &copy) {
-  Block &block = *warp.block;
-  Place place{block.shadow, true, 0};
-  for (uint32_t rest = copy.mask; rest; rest &= rest - 1) {
-    int lane = std::countr_zero(rest);
-    std::memcpy(block.shared.data() + copy.to[lane], copy.data + lane * 16,
-                copy.bytes);
-    noteWrite(warp, *copy.op, place, copy.to[lane], copy.bytes, lane,
-              copy.undefined[lane]);
-  }
-}
-
-} // namespace
-
-void finishCopies(Warp &warp, size_t left) {
-  while (warp.groups.size() > left) {
-    for (const AsyncCopy &copy : warp.groups.front())
-      finishCopy(warp, copy);
-    warp.groups.pop_front();
-  }
-}
-
-Flow runAsyncWait(Warp &warp, const Op &op, uint32_t mask) {
-  bool isAll = op.instruction->opcode == Opcode::cpAsyncWaitAll;
-  if (isAll)
-    runAsyncCommit(warp, op, mask);
-  finishCopies(warp, isAll ? 0 : *operand(warp, op, 0));
-  return Flow::next;
-}
-
 //===----------------------------------------------------------------------===//
 // mbarrier
 //===----------------------------------------------------------------------===//
@@ -239,7 +201,7 @@ Flow runMbarrier(Warp &warp, const Op &op, uint32_t mask) {
   return Flow::next;
 }
 
-/// The copies of the warp so far are done when its lanes arrive: what waits for
+/// The copies of these lanes so far are done when they arrive: what waits for
 /// the mbarrier's phase is what they are ordered before. Without .noinc the
 /// arrival is one more than the barrier was made for, so that none is left.
 Flow runAsyncArrive(Warp &warp, const Op &op, uint32_t mask) {
@@ -247,7 +209,7 @@ Flow runAsyncArrive(Warp &warp, const Op &op, uint32_t mask) {
   mask = sharedAddresses(warp, op, mask, addresses);
   Access access = sharedAccess(warp, op, mask, addresses, 8, 8, true);
   runAsyncCommit(warp, op, mask);
-  finishCopies(warp, 0);
+  finishCopies(warp, mask, 0);
   for (uint32_t rest = access.mask; rest; rest &= rest - 1) {
     int lane = std::countr_zero(rest);
     Mbarrier *barrier = find(warp, op, access.offset[lane], lane);

@@ -113,7 +113,7 @@ Handler joinHandler() { return runJoin; }
 Flow runExit(Warp &warp, const Op &op, uint32_t mask) {
   if (!warp.open.empty() || !warp.groups.empty())
     if ((mask | warp.exited) == allLanes)
-      finishCopies(warp, 0); // the hardware finishes them; nobody looks
+      finishCopies(warp, mask, 0); // the hardware finishes them; nobody looks
   return endLanes(warp, mask);
 }
 

@@ -1,10 +1,10 @@
 //===- Order.h - Which accesses are ordered ---------------------*- C++ -*-===//
 //
 // Happens-before, from bar.sync, bar.warp.sync, mbarriers, release and acquire,
-// and fences around relaxed accesses, each as far as its scope reaches; not from
-// shuffles or volatile polling. A warp's clock advances at each of them. An
-// event of warp v with clock c is before what warp w does now if c < w.floor (a
-// barrier of the block lies between) or c < w.seen[v]; between lanes of one
+// and fences around relaxed accesses, each as far as its scope reaches; not
+// from shuffles or volatile polling. A warp's clock advances at each of them.
+// An event of warp v with clock c is before what warp w does now if c < w.floor
+// (a barrier of the block lies between) or c < w.seen[v]; between lanes of one
 // warp, if c < w.laneFloor.
 //
 //===----------------------------------------------------------------------===//

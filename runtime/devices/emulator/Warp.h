@@ -63,11 +63,17 @@ struct Worker {
 /// A cp.async of a warp that has not been waited for.
 struct AsyncCopy {
   const Op *op;
-  uint32_t mask;
+  uint32_t mask;                  // of lanes that have it to do
   uint8_t bytes;                  // of each lane, 4, 8 or 16
   uint32_t to[laneCount];         // offset into shared memory
   uint16_t undefined[laneCount];  // a bit for each byte
   std::byte data[laneCount * 16]; // lane after lane
+};
+
+/// What lanes of a warp committed together.
+struct AsyncGroup {
+  uint32_t lanes = 0; // whose group it is, with or without copies
+  std::vector<AsyncCopy> copies;
 };
 
 struct Warp {
@@ -103,8 +109,8 @@ struct Warp {
   uint64_t fenceClock = 0; // just behind the last fence
   uint32_t racing = 0;     // lanes of the present load that race
 
-  std::deque<std::vector<AsyncCopy>> groups; // committed, oldest first
-  std::vector<AsyncCopy> open;               // not yet committed
+  std::deque<AsyncGroup> groups; // committed, oldest first
+  std::vector<AsyncCopy> open;   // not yet committed
 
   std::vector<std::byte> local; // (lanes, local bytes)
   std::vector<uint8_t> localDefined;

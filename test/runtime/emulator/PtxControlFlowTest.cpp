@@ -78,6 +78,40 @@ TEST(PtxControlFlow, BranchesMayShareATable) {
   EXPECT_EQ(function.instructions[7].reconverge, 20000u);
 }
 
+// The two below took time that is quadratic in the branches: for these, most of
+// a minute.
+
+TEST(PtxControlFlow, BranchesMayAllGoBeforeALongChain) {
+  constexpr int count = 200000;
+  std::string text = "bra Start;\nC0: ret;\n";
+  for (int i = 1; i < count; ++i)
+    text += "C" + std::to_string(i) + ": bra C" + std::to_string(i - 1) + ";\n";
+  text += "Start:\n";
+  for (int i = 0; i < count; ++i)
+    text += "@%p1 bra C" + std::to_string(count - 1) + ";\n";
+  Function function = kernel(text + "bra C0;\n");
+  EXPECT_EQ(function.instructions[2].reconverge, 1u);
+  EXPECT_EQ(function.instructions[count].reconverge, uint32_t(count - 1));
+  EXPECT_EQ(function.instructions[count + 1].reconverge, 1u);
+  EXPECT_EQ(function.instructions[2 * count].reconverge, 1u);
+}
+
+TEST(PtxControlFlow, TablesMayFollowEachOther) {
+  constexpr int count = 200000;
+  std::string tables, text = "brx.idx %r1, T0;\n";
+  for (int i = 0; i < count; ++i) {
+    std::string n = std::to_string(i), next = std::to_string(i + 1);
+    tables += "T" + n + ": .branchtargets A" + n + ", B" + n + ";\n";
+    for (const char *side : {"A", "B"})
+      text +=
+          side + n +
+          (i + 1 < count ? ": brx.idx %r1, T" + next + ";\n" : ": bra End;\n");
+  }
+  Function function = kernel(tables + text + "End: bar.sync 0;\nret;\n");
+  EXPECT_EQ(function.instructions[0].reconverge, uint32_t(2 * count + 1));
+  EXPECT_EQ(function.instructions[count].reconverge, uint32_t(2 * count + 1));
+}
+
 /// Whether the end of `function`, all of whose instructions are guarded
 /// branches, can be reached from `from` without `without`.
 bool reachesEnd(const Function &function, uint32_t from, uint32_t without) {

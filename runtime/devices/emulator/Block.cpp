@@ -188,6 +188,7 @@ void runWarp(Warp &warp, int64_t turn) {
   const Op *ops = warp.block->launch->program->ops.data();
   Counters &counters = warp.worker->counters;
   const std::atomic<bool> &stop = warp.block->launch->stop;
+  const int64_t whole = turn;
   for (; turn > 0; --turn) {
     const Op &op = ops[warp.pc];
     uint32_t mask = warp.active;
@@ -228,7 +229,7 @@ void runWarp(Warp &warp, int64_t turn) {
     if (flow != Flow::jump)
       break;
   }
-  warp.worker->executed += warpTurn - turn;
+  warp.worker->executed += whole - turn;
 }
 
 } // namespace

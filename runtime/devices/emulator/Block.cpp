@@ -115,11 +115,15 @@ void fillSpecials(Warp &warp) {
     }
 }
 
+/// Bytes of Warp::storage.
+size_t fileStorage(const Program &program) {
+  return program.fileBytes + size_t(program.slots) * (4 + laneCount) +
+         2 * rowAlignment;
+}
+
 /// Gives a warp its memory; constants are written once.
 void allocate(Warp &warp, const Program &program) {
-  size_t bytes =
-      program.fileBytes + program.slots * (4 + laneCount) + 2 * rowAlignment;
-  warp.storage.assign(bytes, std::byte(0));
+  warp.storage.assign(fileStorage(program), std::byte(0));
   auto start = reinterpret_cast<uintptr_t>(warp.storage.data());
   start = (start + rowAlignment - 1) / rowAlignment * rowAlignment;
   warp.file = reinterpret_cast<std::byte *>(start);
@@ -233,6 +237,17 @@ void runWarp(Warp &warp, int64_t turn) {
 }
 
 } // namespace
+
+int64_t bytesOfBlock(const Launch &launch) {
+  const Program &program = *launch.program;
+  constexpr int64_t shadows = 3; // a cell for each two bytes
+  int64_t shared =
+      launch.sharedBytes * (1 + shadows * int64_t(sizeof(Cell)) / 2);
+  int64_t local = int64_t(program.function->localBytes) * laneCount * 2;
+  int64_t registers = fileStorage(program);
+  return int64_t(sizeof(Block)) + shared +
+         launch.warps * (int64_t(sizeof(Warp)) + registers + local);
+}
 
 Result<void> startBlock(Block &block, Launch &launch, Worker &worker,
                         uint32_t index) {

@@ -25,6 +25,12 @@ constexpr uint64_t maxLocalBytes = 512 * 1024; // of a thread
 /// have thousands of kernels, each with as many as there may be.
 constexpr size_t mostKept = 2 * ptx::mostInlined;
 
+/// The blocks of a host thread.
+struct HeldBlocks {
+  std::deque<std::unique_ptr<Block>> waiting; // for their next turn
+  std::vector<std::unique_ptr<Block>> spare;  // storage of those that ended
+};
+
 class PtxEmulator final : public Emulator {
 public:
   PtxEmulator(ptx::Module parsed, const Options &options)
@@ -66,6 +72,9 @@ private:
                                 const LaunchShape &shape,
                                 size_t parameterBytes);
   Result<void> reserve(Launch &launch);
+  std::unique_ptr<Block> begin(Launch &launch, Worker &worker,
+                               HeldBlocks &held);
+  void reportHang(Launch &launch, Block &block);
   void runThread(Launch &launch, Worker &worker);
   void takeUnique(Counters &counters);
 
@@ -218,49 +227,74 @@ Result<void> PtxEmulator::reserve(Launch &launch) {
   return {};
 }
 
+/// The next block that has not begun, if there is one and room for it: what is
+/// under way has to end first. A thread that has none takes one all the same.
+std::unique_ptr<Block> PtxEmulator::begin(Launch &launch, Worker &worker,
+                                          HeldBlocks &held) {
+  if (launch.begun >= launch.maxBegun && !held.waiting.empty())
+    return nullptr;
+  int64_t index = launch.nextBlock.fetch_add(1);
+  if (index >= launch.shape.grid.count())
+    return nullptr;
+  ++launch.begun;
+  std::unique_ptr<Block> block;
+  if (held.spare.empty()) {
+    block = std::make_unique<Block>();
+  } else {
+    block = std::move(held.spare.back());
+    held.spare.pop_back();
+  }
+  Result<void> started = startBlock(*block, launch, worker, uint32_t(index));
+  if (started)
+    return block;
+  std::lock_guard lock(launch.mutex);
+  launch.failure = started.error();
+  launch.stop = true;
+  return nullptr;
+}
+
+/// Ends a launch that has executed too much, at `block`.
+void PtxEmulator::reportHang(Launch &launch, Block &block) {
+  Warp &warp = block.warps[0];
+  const auto &ops = launch.program->ops;
+  std::string what =
+      "more than " + std::to_string(launch.options->maxInstructions) +
+      " warp instructions were executed (see --max-instructions)";
+  int64_t left = launch.shape.grid.count() - launch.nextBlock;
+  if (left > 0 && launch.begun >= launch.maxBegun)
+    what += "; " + std::to_string(left) + " of " +
+            std::to_string(launch.shape.grid.count()) +
+            " blocks have not begun, as those that have fill the " +
+            std::to_string(launch.options->maxBlockBytes >> 20) +
+            " MiB that blocks may take";
+  report(warp, ops[std::min<size_t>(warp.pc, ops.size() - 1)], Check::hang, 0,
+         what);
+  launch.stop = true;
+}
+
 void PtxEmulator::runThread(Launch &launch, Worker &worker) {
-  std::deque<std::unique_ptr<Block>> waiting;
-  std::vector<std::unique_ptr<Block>> spare;
-  int64_t total = launch.shape.grid.count(), checked = 0;
+  HeldBlocks held;
+  int64_t checked = 0;
   while (!launch.stop) {
-    std::unique_ptr<Block> block;
-    int64_t index = launch.nextBlock.fetch_add(1);
-    if (index < total) {
-      if (spare.empty()) {
-        block = std::make_unique<Block>();
-      } else {
-        block = std::move(spare.back());
-        spare.pop_back();
-      }
-      if (Result<void> started =
-              startBlock(*block, launch, worker, uint32_t(index));
-          !started) {
-        std::lock_guard lock(launch.mutex);
-        launch.failure = started.error();
-        launch.stop = true;
+    std::unique_ptr<Block> block = begin(launch, worker, held);
+    if (!block) {
+      if (launch.stop || held.waiting.empty())
         return;
-      }
-    } else if (!waiting.empty()) {
-      block = std::move(waiting.front());
-      waiting.pop_front();
-    } else {
-      return;
+      block = std::move(held.waiting.front());
+      held.waiting.pop_front();
     }
-    bool isDone = runBlock(*block, worker);
-    (isDone ? spare.emplace_back() : waiting.emplace_back()) = std::move(block);
+    Block &ran = *block;
+    if (runBlock(ran, worker)) {
+      --launch.begun;
+      held.spare.push_back(std::move(block));
+    } else {
+      held.waiting.push_back(std::move(block));
+    }
     int64_t executed = worker.executed - checked;
     checked = worker.executed;
     if (launch.instructions.fetch_add(executed) + executed >
-        launch.options->maxInstructions) {
-      const Block &stuck = isDone ? *spare.back() : *waiting.back();
-      Warp &warp = const_cast<Warp &>(stuck.warps[0]);
-      const auto &ops = launch.program->ops;
-      report(warp, ops[std::min<size_t>(warp.pc, ops.size() - 1)], Check::hang,
-             0,
-             "more than " + std::to_string(launch.options->maxInstructions) +
-                 " warp instructions were executed (see --max-instructions)");
-      launch.stop = true;
-    }
+        launch.options->maxInstructions)
+      reportHang(launch, ran);
   }
 }
 
@@ -297,6 +331,7 @@ PtxEmulator::launch(std::string_view kernel, const LaunchShape &shape,
     return done.error();
   launch.threads = uint32_t(shape.block.count());
   launch.warps = (launch.threads + laneCount - 1) / laneCount;
+  launch.maxBegun = options.maxBlockBytes / bytesOfBlock(launch);
   std::vector<Worker> workers(threads.size());
   threads.run([&](int thread) {
     Worker &worker = workers[thread];

@@ -65,6 +65,9 @@ struct Options {
   int maxReports = 8;
   /// Warp instructions that one launch may execute before it counts as hung.
   int64_t maxInstructions = int64_t(1) << 32;
+  /// Memory for the blocks of a launch that have begun and not ended. Where it
+  /// is full, the next begins when one has ended; each host thread has one.
+  int64_t maxBlockBytes = int64_t(4) << 30;
 };
 
 /// Blocks of a grid, or threads of a block, in x, y and z.

@@ -42,7 +42,9 @@ struct Launch {
   SyncTable syncs;                 // of global memory
   WordLocks wordLocks;
 
-  std::atomic<int64_t> nextBlock{0}, blocksLeft{0};
+  std::atomic<int64_t> nextBlock{0};
+  std::atomic<int64_t> begun{0}; // blocks that have not ended
+  int64_t maxBegun = 0;
   std::atomic<int64_t> instructions{0};
   std::atomic<bool> stop{false};
 
@@ -174,6 +176,9 @@ struct Block {
 /// Puts a block at its start. Its storage is kept from the block before.
 Result<void> startBlock(Block &block, Launch &launch, Worker &worker,
                         uint32_t index);
+
+/// Host memory that a block takes, as far as its launch says.
+int64_t bytesOfBlock(const Launch &launch);
 
 /// Runs a block until it ends (true) or has used its turn.
 bool runBlock(Block &block, Worker &worker);

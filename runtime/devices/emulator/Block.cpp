@@ -26,13 +26,14 @@ uint64_t nextRandom(uint64_t &state) { // xorshift64
   return state ^= state << 17;
 }
 
-uint64_t specialValue(const Warp &warp, ptx::SpecialRegister which,
-                      uint32_t lane) {
-  using S = ptx::SpecialRegister;
+using ptx::SpecialRegister;
+
+/// Where a thread is in its block and grid, and their extents.
+std::optional<uint64_t> placeValue(const Warp &warp, SpecialRegister which,
+                                   uint32_t thread) {
+  using S = SpecialRegister;
   const Block &block = *warp.block;
   const LaunchShape &shape = block.launch->shape;
-  uint32_t thread = warp.index * laneCount + lane;
-  uint32_t bit = uint32_t(1) << lane;
   switch (which) {
   case S::tidX:
     return thread % shape.block.x;
@@ -58,12 +59,54 @@ uint64_t specialValue(const Warp &warp, ptx::SpecialRegister which,
     return shape.grid.y;
   case S::nctaidZ:
     return shape.grid.z;
+  default:
+    return std::nullopt;
+  }
+}
+
+/// Where shared memory and the grid's workspace are, and their sizes.
+std::optional<uint64_t> memoryValue(const Launch &launch,
+                                    SpecialRegister which) {
+  using S = SpecialRegister;
+  switch (which) {
+  case S::dynamicSmemSize:
+    return launch.shape.dynamicSharedBytes;
+  case S::reservedSmemBegin:
+  case S::reservedSmem0:
+    return launch.reservedShared;
+  case S::reservedSmem1:
+    return launch.reservedShared + reservedSharedBytes / 2;
+  case S::reservedSmemEnd:
+    return launch.reservedShared + reservedSharedBytes;
+  case S::reservedSmemCap:
+    return reservedSharedBytes;
+  case S::envreg1:
+    return launch.gridWorkspace >> 32;
+  case S::envreg2:
+    return launch.gridWorkspace & 0xffffffff;
+  case S::aggregateSmemSize:
+  case S::totalSmemSize:
+    return launch.sharedBytes;
+  default:
+    return std::nullopt;
+  }
+}
+
+uint64_t specialValue(const Warp &warp, SpecialRegister which, uint32_t lane) {
+  using S = SpecialRegister;
+  const Launch &launch = *warp.block->launch;
+  if (auto value = placeValue(warp, which, warp.index * laneCount + lane))
+    return *value;
+  if (auto value = memoryValue(launch, which))
+    return *value;
+  uint32_t bit = uint32_t(1) << lane;
+  switch (which) {
   case S::laneid:
     return lane;
   case S::warpid:
     return warp.index;
   case S::nwarpid:
-    return block.launch->warps;
+    return launch.warps;
   case S::nsmid:
   case S::nclusteridX:
   case S::nclusteridY:
@@ -83,24 +126,6 @@ uint64_t specialValue(const Warp &warp, ptx::SpecialRegister which,
     return ~(bit - 1);
   case S::lanemaskGt:
     return ~(bit | (bit - 1));
-  case S::dynamicSmemSize:
-    return shape.dynamicSharedBytes;
-  case S::reservedSmemBegin:
-  case S::reservedSmem0:
-    return block.launch->reservedShared;
-  case S::reservedSmem1:
-    return block.launch->reservedShared + reservedSharedBytes / 2;
-  case S::reservedSmemEnd:
-    return block.launch->reservedShared + reservedSharedBytes;
-  case S::reservedSmemCap:
-    return reservedSharedBytes;
-  case S::envreg1:
-    return block.launch->gridWorkspace >> 32;
-  case S::envreg2:
-    return block.launch->gridWorkspace & 0xffffffff;
-  case S::aggregateSmemSize:
-  case S::totalSmemSize:
-    return block.launch->sharedBytes;
   default: // clocks stand still; there is one cluster, one multiprocessor
     return 0;
   }

@@ -90,65 +90,79 @@ void deliver(Block &block, const Barrier &barrier, uint32_t number) {
   }
 }
 
+/// The barrier that an instruction names, and for how many threads.
+struct Named {
+  uint32_t number = 0, threads = 0;
+};
+
+Named namedBy(const Warp &warp, const Op &op, uint32_t lane) {
+  const ptx::Instruction &i = *op.instruction;
+  unsigned first = i.opcode == Opcode::barRed ? 1 : 0;
+  bool isCounted = i.operandCount > first + 1 &&
+                   i.operands[first + 1].kind != ptx::OperandKind::none;
+  return {operandValue(warp, op, first, lane),
+          isCounted ? operandValue(warp, op, first + 1, lane)
+                    : warp.block->launch->warps * laneCount};
+}
+
+/// Whether the lanes of `mask` may join a barrier; if not, the launch ends with
+/// what is wrong.
+bool mayJoin(Warp &warp, const Op &op, uint32_t mask, Named named) {
+  Block &block = *warp.block;
+  const Barrier &barrier = block.barriers[named.number % 16];
+  Check check = Check::barrier;
+  std::string wrong;
+  if (mask != ~warp.exited) {
+    wrong = "barrier reached by " + std::to_string(std::popcount(mask)) +
+            " of the warp's " + std::to_string(std::popcount(~warp.exited)) +
+            " threads";
+  } else if (named.number > 15 || named.threads == 0 ||
+             named.threads % laneCount != 0 ||
+             named.threads > block.launch->warps * laneCount) {
+    check = Check::illegal;
+    wrong = "barrier " + std::to_string(named.number) + " of " +
+            std::to_string(named.threads) +
+            " threads: expected a number up to 15 and a multiple of 32 "
+            "threads that the block has";
+  } else if (barrier.expected != 0 && barrier.expected != named.threads) {
+    wrong = "barrier " + std::to_string(named.number) + " reached for " +
+            std::to_string(named.threads) + " threads while others (line " +
+            std::to_string(barrier.line) + ") wait for " +
+            std::to_string(barrier.expected);
+  } else {
+    return true;
+  }
+  report(warp, op, check, uint32_t(std::countr_zero(mask)), wrong);
+  block.launch->stop = true;
+  return false;
+}
+
 } // namespace
 
 Flow runBarrier(Warp &warp, const Op &op, uint32_t mask) {
   Block &block = *warp.block;
-  const ptx::Instruction &i = *op.instruction;
-  bool isReduction = i.opcode == Opcode::barRed;
-  unsigned first = isReduction ? 1 : 0;
-  uint32_t lane = std::countr_zero(mask);
-  if (mask != ~warp.exited) {
-    report(warp, op, Check::barrier, lane,
-           "barrier reached by " + std::to_string(std::popcount(mask)) +
-               " of the warp's " + std::to_string(std::popcount(~warp.exited)) +
-               " threads");
-    block.launch->stop = true;
+  Named named = namedBy(warp, op, uint32_t(std::countr_zero(mask)));
+  if (!mayJoin(warp, op, mask, named))
     return Flow::next;
-  }
-  uint32_t number = operandValue(warp, op, first, lane);
-  bool isCounted = i.operandCount > first + 1 &&
-                   i.operands[first + 1].kind != ptx::OperandKind::none;
-  uint32_t threads = isCounted ? operandValue(warp, op, first + 1, lane)
-                               : block.launch->warps * laneCount;
-  if (number > 15 || threads == 0 || threads % laneCount != 0 ||
-      threads > block.launch->warps * laneCount) {
-    report(warp, op, Check::illegal, lane,
-           "barrier " + std::to_string(number) + " of " +
-               std::to_string(threads) +
-               " threads: expected a number up to 15 and a multiple of 32 "
-               "threads that the block has");
-    block.launch->stop = true;
-    return Flow::next;
-  }
-  Barrier &barrier = block.barriers[number];
-  if (barrier.expected != 0 && barrier.expected != threads) {
-    report(warp, op, Check::barrier, lane,
-           "barrier " + std::to_string(number) + " reached for " +
-               std::to_string(threads) + " threads while others (line " +
-               std::to_string(barrier.line) + ") wait for " +
-               std::to_string(barrier.expected));
-    block.launch->stop = true;
-    return Flow::next;
-  }
-  barrier.expected = threads;
+  Barrier &barrier = block.barriers[named.number];
+  barrier.expected = named.threads;
   barrier.line = op.line;
-  if (isReduction)
+  if (op.instruction->opcode == Opcode::barRed)
     reduce(warp, op, barrier, mask);
   barrier.arrived += laneCount;
   join(warp, barrier);
-  bool waits = i.opcode != Opcode::barArrive;
+  bool waits = op.instruction->opcode != Opcode::barArrive;
   if (waits) {
     barrier.waiting |= uint32_t(1) << warp.index;
     warp.state = Warp::State::waiting;
-    warp.barrier = number;
+    warp.barrier = named.number;
     warp.waitingLine = op.line;
     ++warp.pc; // goes on behind
   } else {
     ++warp.clock;
   }
   if (barrier.arrived >= barrier.expected) {
-    deliver(block, barrier, number);
+    deliver(block, barrier, named.number);
     complete(block, barrier);
   }
   if (!waits)

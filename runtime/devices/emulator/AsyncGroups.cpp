@@ -9,6 +9,7 @@
 #include "runtime/devices/emulator/Execute.h"
 #include "runtime/devices/emulator/Order.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -29,6 +30,10 @@ void finishCopy(Warp &warp, AsyncCopy &copy, uint32_t lanes) {
   copy.mask &= ~lanes;
 }
 
+/// More is an error of the kernel: shared memory has not the room for so many
+/// copies of a whole warp. Each takes memory here until it is waited for.
+constexpr size_t mostKept = 4096;
+
 /// The group is no longer one of `lanes`.
 void finishGroup(Warp &warp, AsyncGroup &group, uint32_t lanes) {
   for (AsyncCopy &copy : group.copies)
@@ -46,8 +51,20 @@ void finishUnevenly(Warp &warp, uint32_t lanes, size_t left) {
         done[n] |= uint32_t(1) << lane;
   for (size_t n = 0; n < done.size(); ++n)
     finishGroup(warp, warp.groups[n], done[n]);
-  std::erase_if(warp.groups,
-                [](const AsyncGroup &group) { return group.lanes == 0; });
+  std::erase_if(warp.groups, [&](const AsyncGroup &group) {
+    warp.keptCopies -= group.lanes == 0 ? group.copies.size() : 0;
+    return group.lanes == 0;
+  });
+}
+
+void checkKept(Warp &warp, const Op &op, uint32_t mask) {
+  if (std::max(warp.keptCopies, warp.groups.size()) <= mostKept)
+    return;
+  report(warp, op, Check::illegal, uint32_t(std::countr_zero(mask)),
+         "more than " + std::to_string(mostKept) +
+             " copies or groups of copies of a warp, for which it does not "
+             "wait");
+  warp.block->launch->stop = true;
 }
 
 } // namespace
@@ -61,11 +78,18 @@ void finishCopies(Warp &warp, uint32_t lanes, size_t left) {
     return finishUnevenly(warp, lanes, left);
   while (warp.groups.size() > left) {
     finishGroup(warp, warp.groups.front(), lanes);
+    warp.keptCopies -= warp.groups.front().copies.size();
     warp.groups.pop_front();
   }
 }
 
-Flow runAsyncCommit(Warp &warp, const Op &, uint32_t mask) {
+void keepCopy(Warp &warp, const Op &op, const AsyncCopy &copy) {
+  warp.open.push_back(copy);
+  ++warp.keptCopies;
+  checkKept(warp, op, copy.mask);
+}
+
+Flow runAsyncCommit(Warp &warp, const Op &op, uint32_t mask) {
   AsyncGroup group;
   group.lanes = mask | warp.exited;
   if (group.lanes == allLanes) {
@@ -76,12 +100,14 @@ Flow runAsyncCommit(Warp &warp, const Op &, uint32_t mask) {
         continue;
       group.copies.push_back(copy);
       group.copies.back().mask &= group.lanes;
+      ++warp.keptCopies;
       copy.mask &= ~group.lanes;
     }
-    std::erase_if(warp.open,
-                  [](const AsyncCopy &copy) { return copy.mask == 0; });
+    warp.keptCopies -= std::erase_if(
+        warp.open, [](const AsyncCopy &copy) { return copy.mask == 0; });
   }
   warp.groups.push_back(std::move(group));
+  checkKept(warp, op, mask);
   return Flow::next;
 }
 

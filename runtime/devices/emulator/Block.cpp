@@ -182,6 +182,7 @@ void startWarp(Warp &warp, Block &block, Worker &worker, uint32_t index) {
   warp.hasFenced = false;
   warp.groups.clear();
   warp.open.clear();
+  warp.keptCopies = 0;
   // Registers begin undefined: slot 0 is that of constants.
   std::fill(warp.undefined + 1, warp.undefined + program.slots, allLanes);
   std::memset(warp.detail + 1, 0xff, (program.slots - 1) * laneCount);

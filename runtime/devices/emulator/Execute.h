@@ -58,6 +58,8 @@ Flow runFragmentAddress(Warp &warp, const Op &op, uint32_t mask);
 // AsyncGroups.cpp
 Flow runAsyncCommit(Warp &warp, const Op &op, uint32_t mask);
 Flow runAsyncWait(Warp &warp, const Op &op, uint32_t mask);
+/// Adds a copy of at least one lane to those that are not yet committed.
+void keepCopy(Warp &warp, const Op &op, const AsyncCopy &copy);
 /// Completes the copies of `lanes` (and of those that have ended) but for the
 /// newest `left` groups of each.
 void finishCopies(Warp &warp, uint32_t lanes, size_t left);

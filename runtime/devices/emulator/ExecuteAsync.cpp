@@ -92,7 +92,8 @@ Flow runAsyncCopy(Warp &warp, const Op &op, uint32_t mask) {
     int lane = std::countr_zero(rest);
     noteWrite(warp, op, target.place, copy.to[lane], bytes, lane, 0xffff);
   }
-  warp.open.push_back(copy);
+  if (copy.mask)
+    keepCopy(warp, op, copy);
   return Flow::next;
 }
 

@@ -113,6 +113,7 @@ struct Warp {
 
   std::deque<AsyncGroup> groups; // committed, oldest first
   std::vector<AsyncCopy> open;   // not yet committed
+  size_t keptCopies = 0;         // in both
 
   std::vector<std::byte> local; // (lanes, local bytes)
   std::vector<uint8_t> localDefined;

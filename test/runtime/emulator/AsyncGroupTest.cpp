@@ -80,6 +80,27 @@ TEST(AsyncGroup, countsTheGroupsOfEachLane) {
               100);
 }
 
+TEST(AsyncGroup, boundsWhatNobodyWaitsFor) {
+  auto again = [](int count, const std::string &body) {
+    return "mov.u32 %r3, 0;\nagain:\n" + body +
+           "add.u32 %r3, %r3, 1;\nsetp.lt.u32 %p4, %r3, " +
+           std::to_string(count) + ";\n@%p4 bra again;\n";
+  };
+  for (const std::string &kept :
+       {copy(0), commit, "@%p1 " + copy(0) + "@%p1 " + commit}) {
+    KernelRun run(halves + again(20000, kept));
+    launch(run);
+    EXPECT_THAT(run.finding(Check::illegal),
+                HasSubstr("more than 4096 copies or groups of copies of a "
+                          "warp, for which it does not wait"));
+  }
+  for (const std::string &guard : {"", "@%p1 "})
+    expectStage(
+        again(20000, guard + copy(0) + guard + commit + guard + wait(1)) +
+            "@%p2 " + copy(0) + "cp.async.wait_all;\n" + store(0),
+        100);
+}
+
 TEST(AsyncGroup, letsEndedLanesBe) {
   expectStage(copy(0) + commit + "@%p2 bra rest;\n" + wait(0) + store(0) +
                   "ret;\nrest:\n" + wait(0) + store(0),

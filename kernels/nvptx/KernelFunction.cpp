@@ -105,7 +105,9 @@ Value KernelFunction::thread() {
   return threadIndex;
 }
 
-Value KernelFunction::lane() {
+Value KernelFunction::lane(int64_t lanes) {
+  if (lanes < warpThreads)
+    return modulo(lane(), lanes);
   if (!laneIndex) {
     Value number = thread();
     OpBuilder::InsertionGuard guard(b);
@@ -123,6 +125,10 @@ Value KernelFunction::warp() {
     warpIndex = divide(number, warpThreads);
   }
   return warpIndex;
+}
+
+Value KernelFunction::group(int64_t lanes) {
+  return lanes == warpThreads ? warp() : divide(thread(), lanes);
 }
 
 void KernelFunction::forTiles(Value tiles,

@@ -64,8 +64,11 @@ public:
   //===--- Threads ---===//
 
   Value thread(); // in its block
-  Value lane();   // in its warp
   Value warp();   // in its block
+  /// In its warp; of `lanes` neighbouring threads of a warp (a power of two),
+  /// which of these it is, and which group of a block they are.
+  Value lane(int64_t lanes = warpThreads);
+  Value group(int64_t lanes);
   int64_t warps() const { return threads / warpThreads; }
 
   /// Runs `body` for every tile below `tiles` that falls to this block: block

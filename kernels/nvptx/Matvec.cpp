@@ -13,7 +13,7 @@
 // statistic on the way), once for all rows. Floor: the bytes of the weights.
 //
 // A quantized row is a block a lane, decoded by its lane from shared memory,
-// where its warp (StagedBlocks.h) or its block (RowRuns.h) put it as it is.
+// where its team (StagedBlocks.h) or its block (RowRuns.h) put it as it is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,7 +29,6 @@
 #include "kernels/nvptx/WeightElements.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace quipu;
@@ -70,14 +69,8 @@ private:
                              int64_t from, int64_t to, ValueRange sums);
   StagedBlocks stagedBlocks(RowSegment &segment);
   /// This thread's team of the current segment, and its lane there (i32).
-  Value team() {
-    int64_t lanes = steps(*current).lanes;
-    return lanes == warpThreads ? f.warp() : f.divide(f.thread(), lanes);
-  }
-  Value teamLane() {
-    int64_t lanes = steps(*current).lanes;
-    return lanes == warpThreads ? f.lane() : f.modulo(f.lane(), lanes);
-  }
+  Value team() { return f.group(steps(*current).lanes); }
+  Value teamLane() { return f.lane(steps(*current).lanes); }
   MatvecSteps steps(RowSegment &segment) {
     return MatvecSteps(segment.op, schedule, activations.columns);
   }

@@ -1,4 +1,4 @@
-//===- MatvecSteps.cpp - How a warp goes through a matvec -----------------===//
+//===- MatvecSteps.cpp - How a team goes through a matvec -----------------===//
 //
 // A lane takes a whole block of a quantized row, of others as many elements as
 // one load has bytes for. It takes less where rows would not stay aligned. Runs
@@ -11,7 +11,7 @@
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/KernelFunction.h"
-#include "kernels/nvptx/TileWindows.h"
+#include "kernels/nvptx/RowWindows.h"
 
 #include "llvm/ADT/STLExtras.h"
 

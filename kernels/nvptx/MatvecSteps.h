@@ -1,4 +1,4 @@
-//===- MatvecSteps.h - How a warp goes through a matvec ---------*- C++ -*-===//
+//===- MatvecSteps.h - How a team goes through a matvec ---------*- C++ -*-===//
 //
 // What Matvec.cpp emits and MatvecTraffic.cpp counts by, so that the two agree.
 // Relies on the schedule and the stored types alone. A team is as many lanes of

@@ -9,7 +9,7 @@
 #include "dialects/llama/StoredTypes.h"
 #include "kernels/nvptx/KernelFunction.h"
 #include "kernels/nvptx/MatvecSteps.h"
-#include "kernels/nvptx/TileWindows.h"
+#include "kernels/nvptx/RowWindows.h"
 #include "kernels/nvptx/TrafficCount.h"
 
 #include "llvm/Support/MathExtras.h"

@@ -1,8 +1,8 @@
 //===- RowRuns.h - Neighbouring rows in shared memory -----------*- C++ -*-===//
 //
 // Quantized rows of 360 or 612 bytes begin and end inside the sectors (32
-// bytes) that memory gives, so warps that copy rows of their own ask for many
-// sectors twice. A block copies the rows of all its warps as one run of bytes.
+// bytes) that memory gives, so teams that copy rows of their own ask for many
+// sectors twice. A block copies the rows of all its teams as one run of bytes.
 //
 //===----------------------------------------------------------------------===//
 

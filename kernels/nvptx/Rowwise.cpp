@@ -76,7 +76,7 @@ void RowwiseEmitter::decodeRow(Value token) {
   }
   WindowCopy copy(f, rows, activations->rowIndex(token), f.i32(0));
   f.barrier(); // the row before this one has been read
-  copy.start(activations->source(), sectors, f.thread(), f.threads, 16);
+  copy.start(activations->source(), sectors, f.thread(), f.threads);
   commitCopies(f);
   awaitCopies(f, 0);
   f.barrier();

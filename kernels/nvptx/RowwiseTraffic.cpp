@@ -7,7 +7,7 @@
 
 #include "dialects/kernel/Tiling.h"
 #include "dialects/llama/StoredTypes.h"
-#include "kernels/nvptx/TileWindows.h"
+#include "kernels/nvptx/RowWindows.h"
 #include "kernels/nvptx/TrafficCount.h"
 
 #include <algorithm>
@@ -35,10 +35,11 @@ void gpu::countRowwise(TrafficCount &count, kernel::RowwiseOp op) {
       int64_t rows = type.getDimSize(0);
       int64_t copied = tokens * windows.copiedBytes(rows) / rows;
       count.load(prologue.getSource(), copied, copied);
-    } else if (!prologue.getStatistic().empty())
-      count.load(prologue.getSource(), tokens * row, tokens * row);
-    else
-      count.load(prologue.getSource(), 0, tokens * row);
+    } else {
+      // For the statistic; a segment's loads follow.
+      bool first = !prologue.getStatistic().empty();
+      count.load(prologue.getSource(), first ? tokens * row : 0, tokens * row);
+    }
     // Floats are asked for by threads that have something to do.
     int64_t readers =
         quantized ? threads : std::min(threads, type.getDimSize(1));

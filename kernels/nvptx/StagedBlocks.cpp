@@ -27,21 +27,20 @@ using namespace quipu::gpu;
 StagedBlocks::StagedBlocks(KernelFunction &f,
                            ArrayRef<kernel::DecoderOp> decoders,
                            int64_t columns, const MatvecSteps &team)
-    : f(f), columns(columns), stepElements(team.stepElements()),
-      lanes(team.lanes), teams(team.teams) {
+    : f(f), columns(columns), team(team) {
   for (kernel::DecoderOp decoder : decoders) {
     Row &row = rows.emplace_back();
     if (!decoder)
       continue;
     row.windows = {*llama::elementType(decoder.getType()), columns,
-                   stepElements};
+                   team.stepElements()};
     row.offset = slotBytes;
     slotBytes += row.windows->bytes();
   }
 }
 
 int64_t StagedBlocks::steps() const {
-  return llvm::divideCeil(columns, stepElements);
+  return llvm::divideCeil(columns, team.stepElements());
 }
 
 /// Most shared memory of a block for two slots of all its teams; where two take
@@ -50,7 +49,7 @@ int64_t StagedBlocks::steps() const {
 static constexpr int64_t mostStagedBytes = 96 * 1024;
 
 int64_t StagedBlocks::slots() const {
-  return steps() > 1 && 2 * slotBytes * teams <= mostStagedBytes ? 2 : 1;
+  return steps() > 1 && 2 * slotBytes * team.teams <= mostStagedBytes ? 2 : 1;
 }
 
 Value StagedBlocks::slot(Value step) {
@@ -66,12 +65,11 @@ void StagedBlocks::begin(Value ofTeam, ArrayRef<WeightRow> ofRows) {
 }
 
 void StagedBlocks::ask(Value step) {
-  constexpr int64_t width = 16;
   for (auto [row, weight] : llvm::zip_equal(rows, weights))
     if (row.windows)
       WindowCopy(f, *row.windows, weight.index, step)
           .start(weight.weight, f.at(slot(step), row.offset),
-                 f.modulo(f.thread(), lanes), lanes, width);
+                 f.lane(team.lanes), team.lanes);
   commitCopies(f);
 }
 

@@ -12,7 +12,7 @@
 
 #include "kernels/nvptx/KernelFunction.h"
 #include "kernels/nvptx/MatvecSteps.h"
-#include "kernels/nvptx/TileWindows.h"
+#include "kernels/nvptx/RowWindows.h"
 #include "kernels/nvptx/WeightElements.h"
 
 #include <optional>
@@ -53,7 +53,8 @@ private:
   void ask(mlir::Value step);
 
   KernelFunction &f;
-  int64_t columns, stepElements, lanes, teams;
+  int64_t columns;
+  MatvecSteps team;
   int64_t slotBytes = 0;
   llvm::SmallVector<Row> rows;
   mlir::Value memory;

@@ -9,13 +9,15 @@
 #define QUIPU_KERNELS_NVPTX_WINDOWCOPY_H
 
 #include "kernels/nvptx/KernelFunction.h"
-#include "kernels/nvptx/TileWindows.h"
+#include "kernels/nvptx/RowWindows.h"
 
 namespace quipu::gpu {
 
 /// Window `window` of row `row` of a tensor, both i32.
 class WindowCopy {
 public:
+  static constexpr int64_t widest = 16; // bytes that a thread copies at once
+
   WindowCopy(KernelFunction &f, const RowWindows &rows, mlir::Value row,
              mlir::Value window)
       : f(f), rows(rows), row(row), window(window) {}
@@ -24,10 +26,10 @@ public:
   mlir::Value before();
   /// Starts copying the window of `tensor`, an argument of the kernel, to
   /// `target` in shared memory. `lanes` threads do it together, of which this
-  /// is `lane` (i32), `width` bytes at once (4, 8 or 16), of which `target` is
-  /// a multiple.
+  /// is `lane` (i32), `width` bytes at once (4, 8 or `widest`), of which
+  /// `target` is a multiple.
   void start(mlir::Value tensor, mlir::Value target, mlir::Value lane,
-             int64_t lanes, int64_t width);
+             int64_t lanes, int64_t width = widest);
 
 private:
   KernelFunction &f;

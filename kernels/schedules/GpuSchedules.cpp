@@ -229,7 +229,8 @@ static GpuSchedule chooseSizes(Operation *skeleton, int64_t maxTokens,
     // would hold more in shared memory than a block has for 4 warps.
     int64_t rows = totalRows(skeleton) >= 16384 ? 64 : 16;
     bool longBlocks = largestBlock(skeleton) > 32;
-    // Half a warp or less has blocks of such a row: it takes more rows at once.
+    // Half a warp or less has blocks of such a row, so that a warp takes more
+    // rows at once: with fewer warps a block has the same shared memory.
     bool shares = longBlocks && weightTypes(skeleton).front().getDimSize(1) <=
                                     16 * largestBlock(skeleton);
     return {.rowTile = rows,
